@@ -1,0 +1,1 @@
+"""Data: generators, loaders, windows, scalers, vocabularies. NumPy and pandas only, no models."""

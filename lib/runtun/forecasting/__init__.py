@@ -1,0 +1,1 @@
+"""Forecasting: baselines, metrics and the ways to forecast more than one step."""
