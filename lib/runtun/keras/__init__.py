@@ -1,0 +1,23 @@
+"""Sequence models in Keras 3, for every backend of it; TensorFlow is the default."""
+
+from runtun.keras.dense import Dense
+from runtun.keras.rnn import (
+    RNN,
+    OutputRecurrentCell,
+    OutputState,
+    RNNState,
+    SimpleRNNCell,
+    Stacked,
+    unroll,
+)
+
+__all__ = [
+    "RNN",
+    "Dense",
+    "OutputRecurrentCell",
+    "OutputState",
+    "RNNState",
+    "SimpleRNNCell",
+    "Stacked",
+    "unroll",
+]

@@ -1,0 +1,35 @@
+"""Sequence models in NumPy, forward and backward by hand: to read and to prove."""
+
+from runtun.scratch.activations import sigmoid
+from runtun.scratch.dense import Dense
+from runtun.scratch.gradcheck import check_gradients, numerical_gradient
+from runtun.scratch.losses import mse
+from runtun.scratch.optimizers import SGD, Adam, clip_by_norm, clip_by_value
+from runtun.scratch.rnn import (
+    RNN,
+    OutputRecurrentCell,
+    OutputState,
+    RNNState,
+    SimpleRNNCell,
+    Stacked,
+    unroll,
+)
+
+__all__ = [
+    "RNN",
+    "SGD",
+    "Adam",
+    "Dense",
+    "OutputRecurrentCell",
+    "OutputState",
+    "RNNState",
+    "SimpleRNNCell",
+    "Stacked",
+    "check_gradients",
+    "clip_by_norm",
+    "clip_by_value",
+    "mse",
+    "numerical_gradient",
+    "sigmoid",
+    "unroll",
+]
