@@ -5,6 +5,9 @@ The same generator gives the same initial weights in NumPy, Keras and PyTorch.
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import numpy as np
 
 
@@ -87,3 +90,80 @@ def recurrence_target(recurrence: str, hidden_size: int, output_size: int) -> in
     if recurrence not in targets:
         raise ValueError(f"`recurrence` must be one of {sorted(targets)}; received {recurrence!r}.")
     return targets[recurrence]
+
+
+def recurrent_weights(
+    rng: np.random.Generator, cell: str, input_size: int, hidden_size: int
+) -> dict[str, np.ndarray]:
+    """Draw the first weights of a fused layer of a framework, in the layout of Keras.
+
+    As Keras draws them: W uniform and U orthogonal over all gates side by side, b zero except for
+    the forget gate of an LSTM, which starts at 1 and so keeps the memory.
+
+    Args:
+        rng: the source of randomness.
+        cell: "rnn", "lstm" or "gru".
+        input_size: D.
+        hidden_size: H.
+
+    Returns:
+        {"W": (D, G H), "U": (H, G H), "b": (G H,), or (2, 3H) for a GRU}.
+
+    Raises:
+        ValueError: if `cell` is unknown.
+
+    Example:
+        >>> recurrent_weights(np.random.default_rng(0), "lstm", 1, 2)["b"]
+        array([0., 0., 1., 1., 0., 0., 0., 0.])
+    """
+    gates = {"rnn": 1, "lstm": 4, "gru": 3}
+    if cell not in gates:
+        raise ValueError(f"`cell` must be one of {sorted(gates)}; received {cell!r}.")
+    columns = gates[cell] * hidden_size
+    weights = {
+        "W": glorot_uniform(rng, (input_size, columns)),
+        "U": orthogonal(rng, (hidden_size, columns)),
+        "b": np.zeros((2, columns) if cell == "gru" else columns),
+    }
+    if cell == "lstm":
+        weights["b"][hidden_size : 2 * hidden_size] = 1.0
+    return weights
+
+
+def forecaster_weights(
+    rng: np.random.Generator | None,
+    cell: str,
+    input_size: int,
+    hidden_size: int,
+    num_layers: int,
+    horizon: int,
+    head: str,
+    dropout: float,
+) -> dict[str, Any]:
+    """Check the arguments of a `Forecaster` and draw its first weights; see there.
+
+    Returns:
+        {"recurrent": one dict a layer from the bottom up, "head": a dict}.
+
+    Raises:
+        ValueError: if the arguments do not fit together.
+    """
+    positive_sizes(input_size=input_size, hidden_size=hidden_size, horizon=horizon)
+    if head not in ("dense", "rnn"):
+        raise ValueError(f'`head` must be "dense" or "rnn"; received {head!r}.')
+    if num_layers != 0 or head != "rnn":  # a lone recurrent head needs nothing under it
+        positive_sizes(num_layers=num_layers)
+    if not 0 <= dropout < 1:
+        raise ValueError(f"`dropout` must lie in [0, 1); received {dropout}.")
+    if dropout and num_layers < 2:
+        raise ValueError(
+            f"`dropout` acts between recurrent layers, so it needs `num_layers` of at least 2; "
+            f"received {num_layers}."
+        )
+    rng = np.random.default_rng(rng)
+    sizes = [input_size] + [hidden_size] * num_layers
+    layers = [recurrent_weights(rng, cell, *pair) for pair in itertools.pairwise(sizes)]
+    if head == "rnn":
+        return {"recurrent": layers, "head": recurrent_weights(rng, cell, sizes[-1], horizon)}
+    W = glorot_uniform(rng, (sizes[-1], horizon))
+    return {"recurrent": layers, "head": {"W": W, "b": np.zeros(horizon)}}

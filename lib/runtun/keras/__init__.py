@@ -1,6 +1,7 @@
 """Sequence models in Keras 3, for every backend of it; TensorFlow is the default."""
 
 from runtun.keras.dense import Dense
+from runtun.keras.forecaster import Forecaster
 from runtun.keras.rnn import (
     RNN,
     OutputRecurrentCell,
@@ -14,6 +15,7 @@ from runtun.keras.rnn import (
 __all__ = [
     "RNN",
     "Dense",
+    "Forecaster",
     "OutputRecurrentCell",
     "OutputState",
     "RNNState",

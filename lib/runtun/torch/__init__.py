@@ -1,6 +1,7 @@
 """Sequence models in PyTorch."""
 
 from runtun.torch.dense import Dense
+from runtun.torch.forecaster import Forecaster
 from runtun.torch.rnn import (
     RNN,
     OutputRecurrentCell,
@@ -14,6 +15,7 @@ from runtun.torch.rnn import (
 __all__ = [
     "RNN",
     "Dense",
+    "Forecaster",
     "OutputRecurrentCell",
     "OutputState",
     "RNNState",
