@@ -97,13 +97,14 @@ def generate_exercises(
         )
     written = []
     for path in sources:
-        source = nbformat.read(path, as_version=4)
+        slug = path.stem
         for language in languages:
-            slug = path.stem
             try:
+                source = nbformat.read(path, as_version=4)
                 notebook = release_notebook(source, language, slug=slug, solutions=solutions)
             except (ValueError, RuntimeError) as error:
-                raise ValueError(f"{path}: {error}") from error
+                first = str(error).partition("\n")[0]
+                raise ValueError(f"{path}: {first}") from error
             target = Path(release_dir) / language / slug / path.name
             text = nbformat.writes(notebook).rstrip("\n") + "\n"
             if not target.is_file() or target.read_text(encoding="utf-8") != text:
