@@ -1,0 +1,208 @@
+"""The `{quiz}` directive: one question with explained answers.
+
+    ```{quiz} 03-rnn-q1
+    question: Why does a recurrent network use the same weights at every step?
+    options:
+      - text: To save memory only.
+        explain: Fewer parameters are a gain, but not the reason.
+      - text: So that it can read sequences of any length.
+        answer: true
+        explain: The rule does not depend on the position, so it applies to each one.
+    ```
+
+The argument is the anchor, the same in both languages. Each text is Markdown. The page carries one
+copy of the explanations, in a `<details>`: without JavaScript the reader opens it; with JavaScript
+(`runtun.js`) it is hidden and each explanation is shown in a live region when asked for.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from typing import Any, ClassVar
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from sphinx.writers.html5 import HTML5Translator
+
+from book._ext.words import word
+
+
+class quiz(nodes.General, nodes.Element):
+    """A question; its children are one `quiz_text` per question, option and explanation."""
+
+
+class quiz_text(nodes.General, nodes.Element):
+    """A piece of a quiz; `role` says which."""
+
+
+KEY = re.compile(r"^(?P<indent> *)(?P<item>- +)?(?P<key>question|options|text|answer|explain):(?: +|$)(?P<value>.*)$")
+
+
+def parse_quiz(text: str) -> dict[str, Any]:
+    """Read a quiz and insist on its form.
+
+    It looks like YAML, but a text needs no quotes whatever it holds, and goes on in the lines below
+    its key until the next key.
+
+    Returns:
+        `{"question": str, "options": [{"text": str, "explain": str, "answer": bool}, ...]}`
+
+    Raises:
+        ValueError: if a part is missing, unknown, or not exactly one option is right.
+
+    >>> quiz = parse_quiz('''
+    ... question: What is 1 + 1?
+    ... options:
+    ...   - text: 2
+    ...     answer: true
+    ...     explain: Right: count.
+    ...   - text: 3
+    ...     explain: One too many.
+    ... ''')
+    >>> [(option["text"], option["answer"]) for option in quiz["options"]]
+    [('2', True), ('3', False)]
+    """
+    question: dict[str, list[str]] = {}
+    options: list[dict[str, list[str]]] = []
+    current: list[str] | None = None
+    for line in text.splitlines():
+        match = KEY.match(line)
+        if not match:
+            if line.strip() and current is None:
+                raise ValueError(f"a quiz starts with `question:`; received {line.strip()!r}")
+            if current is not None:
+                current.append(line)
+            continue
+        if match["item"]:
+            options.append({})
+        part = options[-1] if options else question
+        if match["key"] in part or (match["key"] in ("question", "options") and options):
+            raise ValueError(f"`{match['key']}` stands twice, or an option lacks its `- `")
+        value = match["value"].strip()
+        current = part[match["key"]] = [] if value in ("", "|", ">", "|-", ">-") else [value]
+    if set(question) != {"question", "options"}:
+        raise ValueError("a quiz has two keys, `question` and `options`")
+    if len(options) < 2:
+        raise ValueError("a quiz has a list of at least two options")
+    parsed = []
+    for option in options:
+        if not {"text", "explain"} <= set(option):
+            raise ValueError(f"each option has `text` and `explain`; one has {sorted(option)}")
+        answer = join(option.get("answer", ["false"]))
+        if answer not in ("true", "false"):
+            raise ValueError(f"`answer` is true or false; received {answer!r}")
+        parsed.append(
+            {
+                "text": join(option["text"]),
+                "explain": join(option["explain"]),
+                "answer": answer == "true",
+            }
+        )
+    if sum(option["answer"] for option in parsed) != 1:
+        raise ValueError("exactly one option has `answer: true`")
+    return {"question": join(question["question"]), "options": parsed}
+
+
+def join(lines: list[str]) -> str:
+    """Join the lines of a text, without their common indent and without quotes around the whole."""
+    if not lines:
+        return ""
+    text = "\n".join([lines[0].strip(), textwrap.dedent("\n".join(lines[1:]))]).strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" and text.count(text[0]) == 2:
+        return text[1:-1]
+    return text
+
+
+class QuizDirective(SphinxDirective):
+    """Parse a quiz into nodes."""
+
+    required_arguments = 1
+    has_content = True
+    option_spec: ClassVar[dict] = {}
+
+    def run(self) -> list[nodes.Node]:
+        """Return the quiz, with the anchor of its argument."""
+        try:
+            data = parse_quiz("\n".join(self.content))
+        except ValueError as error:
+            raise self.error(f"quiz {self.arguments[0]!r}: {error}.") from error
+        node = quiz(language=self.config.language)
+        node["ids"].append(nodes.make_id(self.arguments[0]))
+        node += self.part("question", data["question"])
+        for option in data["options"]:
+            node += self.part("option", option["text"], answer=option["answer"])
+        for option in data["options"]:
+            node += self.part("explain", option["explain"], answer=option["answer"])
+        self.set_source_info(node)
+        return [node]
+
+    def part(self, role: str, text: str, **attributes: Any) -> quiz_text:
+        """Parse one text as Markdown; a lone paragraph loses its wrapper."""
+        part = quiz_text(role=role, **attributes)
+        holder = nodes.container()
+        lines = StringList(text.rstrip().splitlines(), self.state_machine.document["source"])
+        self.state.nested_parse(lines, self.content_offset, holder)
+        children = list(holder.children)
+        if children and isinstance(children[0], nodes.paragraph):
+            # The first paragraph becomes the legend or the label, which hold words only.
+            part["lead"] = len(children[0].children)
+            children[:1] = children[0].children
+        else:
+            part["lead"] = 0
+        for child in children:
+            part += child
+        return part
+
+
+def visit_quiz(self: HTML5Translator, node: quiz) -> None:
+    """Write the whole quiz; the order of its pieces on the page differs from the tree."""
+    name, language = node["ids"][0], node["language"]
+    question = next(part for part in node if part["role"] == "question")
+    options = [part for part in node if part["role"] == "option"]
+    explanations = [part for part in node if part["role"] == "explain"]
+
+    def write(children: list[nodes.Node]) -> None:
+        for child in children:
+            child.walkabout(self)
+
+    lead = question["lead"]
+    self.body.append(f'<fieldset class="quiz" id="{name}">\n<legend>')
+    write(question.children[:lead])
+    self.body.append("</legend>\n")
+    write(question.children[lead:])
+    for number, option in enumerate(options):
+        self.body.append(
+            f'<label class="quiz-option"><input type="radio" name="{name}" value="{number}"> <span>'
+        )
+        write(option.children)
+        self.body.append("</span></label>\n")
+    self.body.append(
+        f'<button type="button" class="quiz-check">{word("check", language)}</button>\n'
+        f'<div class="quiz-status" role="status" data-right="{word("right", language)}" '
+        f'data-wrong="{word("wrong", language)}" data-choose="{word("choose", language)}"></div>\n'
+        f'<details class="quiz-answers"><summary>{word("answers", language)}</summary>\n<ol>\n'
+    )
+    for explanation in explanations:
+        right = explanation["answer"]
+        mark = f"<strong>({word('right_answer', language)})</strong> " if right else ""
+        self.body.append(f'<li data-answer="{str(right).lower()}">{mark}<span>')
+        write(explanation.children)
+        self.body.append("</span></li>\n")
+    self.body.append("</ol>\n</details>\n</fieldset>\n")
+    raise nodes.SkipNode
+
+
+def visit_children(self: Any, node: nodes.Element) -> None:
+    """Other builders write the pieces in order."""
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the directive and its nodes."""
+    plain = (visit_children, visit_children)
+    app.add_node(quiz, html=(visit_quiz, None), latex=plain, text=plain)
+    app.add_node(quiz_text, html=plain, latex=plain, text=plain)
+    app.add_directive("quiz", QuizDirective)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,112 @@
+"""The words that the site's machinery puts on a page, in each language of the book."""
+
+from __future__ import annotations
+
+LANGUAGES = ("id", "en")
+"""Languages of the book, in the order in which they are built."""
+
+NAMES = {"id": "Bahasa Indonesia", "en": "English"}
+"""What each language calls itself."""
+
+_WORDS: dict[str, dict[str, str]] = {
+    # quizzes
+    "quiz": {"id": "Kuis", "en": "Quiz"},
+    "check": {"id": "Periksa", "en": "Check"},
+    "right": {"id": "Benar.", "en": "Right."},
+    "wrong": {"id": "Belum tepat.", "en": "Not quite."},
+    "choose": {"id": "Pilih satu jawaban dahulu.", "en": "Choose an answer first."},
+    "answers": {"id": "Jawaban dan penjelasan", "en": "Answers and explanations"},
+    "right_answer": {"id": "jawaban yang benar", "en": "the right answer"},
+    # frameworks
+    "framework": {"id": "Kerangka kerja", "en": "Framework"},
+    # header and footer
+    "read_in": {"id": "Baca dalam bahasa Indonesia", "en": "Read in English"},
+    "download": {"id": "Unduh notebook", "en": "Download the notebook"},
+    "colab": {"id": "Buka di Colab", "en": "Open in Colab"},
+    "menu": {"id": "Daftar isi buku", "en": "Contents of the book"},
+    "page_contents": {"id": "Isi halaman", "en": "Contents of the page"},
+    "licence": {
+        "id": "Teks: CC BY 4.0. Kode: BSD-3-Clause.",
+        "en": "Text: CC BY 4.0. Code: BSD-3-Clause.",
+    },
+    "source": {"id": "Kode sumber", "en": "Source code"},
+    "search": {"id": "Cari", "en": "Search"},
+    # glossary
+    "in_other_language": {"id": "Inggris", "en": "Indonesian"},
+    "see": {"id": "Lihat juga", "en": "See also"},
+    # exercises
+    "exercise": {"id": "Latihan", "en": "Exercise"},
+    "points": {"id": "poin", "en": "points"},
+    # notebooks
+    "figure": {"id": "Gambar", "en": "Figure"},
+    "answer": {"id": "Jawaban", "en": "Answer"},
+    "made_from": {
+        "id": "Notebook ini dibuat dari halaman buku; jalankan sel dari atas ke bawah.",
+        "en": "This notebook was made from a page of the book; run its cells from top to bottom.",
+    },
+    # code cells that are folded
+    "show_source": {"id": "Tampilkan kode", "en": "Show the code"},
+    "hide_source": {"id": "Sembunyikan kode", "en": "Hide the code"},
+    "show_outputs": {"id": "Tampilkan keluaran", "en": "Show the output"},
+    "hide_outputs": {"id": "Sembunyikan keluaran", "en": "Hide the output"},
+    "show_content": {"id": "Tampilkan sel", "en": "Show the cell"},
+    "hide_content": {"id": "Sembunyikan sel", "en": "Hide the cell"},
+    "scrollable": {"id": "dapat digulir", "en": "scrollable"},
+    "code": {"id": "Kode", "en": "Code"},
+    "output": {"id": "Keluaran", "en": "Output"},
+    "table": {"id": "Tabel", "en": "Table"},
+    "equation": {"id": "Persamaan", "en": "Equation"},
+    # copy button
+    "copy": {"id": "Salin", "en": "Copy"},
+    "copied": {"id": "Tersalin", "en": "Copied"},
+    "copy_failed": {"id": "Gagal menyalin", "en": "Copying failed"},
+    # status page
+    "versions": {"id": "Versi", "en": "Versions"},
+    "package": {"id": "Paket", "en": "Package"},
+    "version": {"id": "Versi", "en": "Version"},
+    "executions": {"id": "Eksekusi halaman", "en": "Execution of the pages"},
+    "page": {"id": "Halaman", "en": "Page"},
+    "seconds": {"id": "Detik", "en": "Seconds"},
+    "executed": {"id": "Dijalankan (UTC)", "en": "Executed (UTC)"},
+    "no_code": {"id": "tanpa kode", "en": "no code"},
+    "machine": {"id": "Mesin", "en": "Machine"},
+    "processor": {"id": "Prosesor", "en": "Processor"},
+    "cores": {"id": "Inti prosesor", "en": "Processor cores"},
+    "system": {"id": "Sistem", "en": "System"},
+    "results": {"id": "Hasil terukur", "en": "Measured results"},
+    "file": {"id": "Berkas", "en": "File"},
+    "recorded": {"id": "Direkam", "en": "Recorded"},
+    "no_results": {
+        "id": "Belum ada hasil yang direkam di `results/`; semua angka di buku ini dihitung "
+        "saat halaman dibangun.",
+        "en": "No results are recorded in `results/` yet; every number in this book is computed "
+        "while its page is built.",
+    },
+    "translation": {"id": "Kesegaran terjemahan", "en": "Freshness of the translation"},
+    "last_change": {"id": "Perubahan terakhir", "en": "Last change"},
+    "state": {"id": "Keadaan", "en": "State"},
+    "in_step": {"id": "selaras", "en": "in step"},
+    "behind": {"id": "tertinggal {days} hari", "en": "behind by {days} days"},
+    "unknown": {"id": "tidak diketahui", "en": "unknown"},
+}
+
+
+def word(key: str, language: str) -> str:
+    """Return the word for `key` in `language`.
+
+    Raises:
+        KeyError: if the key or the language is unknown.
+
+    >>> word("check", "id")
+    'Periksa'
+    """
+    return _WORDS[key][language]
+
+
+def other(language: str) -> str:
+    """Return the twin of a language.
+
+    >>> other("id")
+    'en'
+    """
+    return LANGUAGES[1 - LANGUAGES.index(language)]

@@ -1,0 +1,193 @@
+"""From Sphinx's output to the finished site of one language.
+
+Sphinx writes into a working folder; `finish` copies it into the site and mends on the way what no
+setting can: scripts and links of other hosts, dead weight, and faults of the theme that would stop
+people who use a screen reader or a keyboard. The working folder stays untouched, so the step can be
+repeated at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+from lxml import etree, html
+
+from book._ext.words import word
+
+FOREIGN = re.compile(
+    r"mathjax|require(\.min)?\.js|thebe|html-manager|mermaid|vega|unpkg|jsdelivr|cdnjs", re.I
+)
+"""Scripts that the theme or an extension would fetch from another host, or that serve one."""
+
+DROP = ("scripts/fontawesome.js",)
+"""Files of the theme that the site does not need: this one draws what the web font draws."""
+
+
+def finish(raw: Path, site: Path, language: str) -> int:
+    """Write the finished pages of a language.
+
+    Args:
+        raw: Sphinx's output folder.
+        site: the folder of the language within the site; made anew.
+        language: "id" or "en".
+
+    Returns:
+        How many pages were written.
+    """
+    shutil.rmtree(site, ignore_errors=True)
+    pages = 0
+    for source in sorted(raw.rglob("*")):
+        relative = source.relative_to(raw)
+        if source.is_dir() or unwanted(relative):
+            continue
+        target = site / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.suffix == ".html":
+            target.write_text(mend(source.read_text(encoding="utf-8"), language), encoding="utf-8")
+            pages += 1
+        elif source.suffix in (".js", ".css"):
+            text = source.read_text(encoding="utf-8")
+            text = re.sub(r"^(//|/\*)# sourceMappingURL=.*$", "", text, flags=re.MULTILINE)
+            target.write_text(text, encoding="utf-8")
+        else:
+            shutil.copyfile(source, target)
+    return pages
+
+
+def unwanted(relative: Path) -> bool:
+    """Tell whether a file of Sphinx's output has no place in the site."""
+    name = relative.as_posix()
+    return (
+        name.endswith((".map", ".buildinfo", ".LICENSE.txt", "webpack-macros.html"))
+        or name in ("objects.inv", ".nojekyll")
+        or any(name.endswith(drop) for drop in DROP)
+        or (name.startswith("_static/") and FOREIGN.search(relative.name) is not None)
+    )
+
+
+def mend(text: str, language: str) -> str:
+    """Return a page without foreign requests and with the theme's faults mended."""
+    page = html.document_fromstring(text)
+    strip_foreign(page)
+    put_words(page, language)
+    name_landmarks(page, language)
+    mend_figures(page)
+    make_boxes_scroll(page)
+    return "<!DOCTYPE html>\n" + html.tostring(page, encoding="unicode", method="html") + "\n"
+
+
+def remove(element: etree._Element) -> None:
+    """Take an element out of its page; the text after it stays."""
+    element.drop_tree()
+
+
+def strip_foreign(page: html.HtmlElement) -> None:
+    """Take out scripts, styles and nodes that belong to other hosts."""
+    for script in page.xpath("//script"):
+        source = script.get("src") or ""
+        inline = (script.text or "") if not source else ""
+        if (
+            FOREIGN.search(source)
+            or any(drop in source for drop in DROP)
+            or source.startswith(("http:", "https:", "//"))
+            or re.search(r"thebe|mathjax", inline, re.IGNORECASE)
+        ):
+            remove(script)
+    for link in page.xpath("//link[@rel='stylesheet' or @rel='preload' or @rel='preconnect']"):
+        address = link.get("href") or ""
+        if address.startswith(("http:", "https:", "//")) or FOREIGN.search(address):
+            remove(link)
+    for meta in page.xpath("//meta[starts-with(@name, 'docsearch')]"):
+        remove(meta)
+
+
+def put_words(page: html.HtmlElement, language: str) -> None:
+    """Put words in the page's language where the theme has English ones built in."""
+    words = {"copy": word("copy", language), "copied": word("copied", language)}
+    page.set("data-words", json.dumps(words, ensure_ascii=False))
+    for summary in page.xpath("//details[contains(@class, 'hide')]/summary"):
+        for span, verb in (("collapsed", "show"), ("expanded", "hide")):
+            for element in summary.xpath(f"./span[contains(@class, '{span}')]"):
+                kind = next(
+                    (k for k in ("source", "outputs", "content") if k in element.text_content()),
+                    "content",
+                )
+                element.text = word(f"{verb}_{kind}", language)
+        summary.attrib.pop("aria-label", None)
+
+
+def name_landmarks(page: html.HtmlElement, language: str) -> None:
+    """Make every region a landmark with one name, and give every control a label."""
+    # Everything but the page itself stands in a landmark of its own.
+    for sidebar in page.xpath("//div[@id='pst-primary-sidebar']"):
+        sidebar.tag = "aside"
+        sidebar.set("aria-label", word("menu", language))
+    for sidebar in page.xpath("//div[@id='pst-secondary-sidebar']"):
+        sidebar.tag = "aside"
+        sidebar.set("aria-label", word("page_contents", language))
+    for nav in page.xpath("//nav[contains(@class, 'bd-docs-nav')]"):
+        nav.set("aria-label", word("menu", language))
+    for nav in page.xpath("//div[@id='jb-print-docs-body']//nav"):
+        nav.set("aria-label", word("page_contents", language))
+    # The title of the page is printed twice by the theme; on screen it must not be a heading.
+    for heading in page.xpath("//div[@id='jb-print-docs-body']//*[self::h1 or self::h2]"):
+        heading.tag = "p"
+        heading.set("class", "print-heading")
+    for header in page.xpath("//header[@id='pst-header'][not(normalize-space())]"):
+        remove(header)
+    for footer in page.xpath("//main//footer"):
+        footer.tag = "div"  # a contentinfo landmark may not lie in main
+    for footer in page.xpath("//footer[contains(@class, 'bd-footer')][not(normalize-space())]"):
+        remove(footer)
+    for dialog in page.xpath("//dialog[@id='pst-search-dialog']"):
+        dialog.set("aria-label", word("search", language))
+    for dialog in page.xpath("//dialog[contains(@id, 'sidebar-modal')]"):
+        primary = "primary" in dialog.get("id")
+        dialog.set("aria-label", word("menu" if primary else "page_contents", language))
+    for icon in page.xpath("//i[contains(@class, 'fa-') or contains(@class, 'fas')]"):
+        icon.set("aria-hidden", "true")
+        icon.attrib.pop("title", None)
+    for button in page.xpath("//button[@data-bs-toggle='tooltip']"):
+        label = button.get("aria-label") or button.get("title") or button.get("data-bs-title")
+        if label:
+            button.set("aria-label", label)
+    # Bibliographies: docutils gives them roles that may not stand where they stand.
+    for node in page.xpath("//*[@role='doc-biblioentry' or @role='list' or @role='listitem']"):
+        if "citation" in (node.get("class") or "") or node.tag in ("div", "dl", "dd"):
+            node.attrib.pop("role")
+    for tabs in page.xpath("//div[contains(@class, 'framework-tabs')]"):
+        tabs.set("role", "group")
+        tabs.set("aria-label", word("framework", language))
+    for label in page.xpath("//label[contains(@class, 'sd-tab-label')][@aria-controls]"):
+        label.attrib.pop("aria-controls")  # a label controls its input
+    # Anchors of headings: the sign alone says nothing, and twenty of them are twenty tab stops.
+    for anchor in page.xpath("//a[contains(@class, 'headerlink')]"):
+        anchor.set("aria-label", anchor.get("title") or "#")
+        anchor.set("tabindex", "-1")
+        anchor.set("aria-hidden", "true")
+
+
+def mend_figures(page: html.HtmlElement) -> None:
+    """Let pictures load when they are needed; a picture's file name is no description."""
+    for number, image in enumerate(page.xpath("//article//img | //div[@class='bd-content']//img")):
+        alt = image.get("alt")
+        if alt is not None and re.fullmatch(r"(\.\./)*_images/[\w.-]+", alt):
+            del image.attrib["alt"]
+        if number > 0:
+            image.set("loading", "lazy")
+        image.set("decoding", "async")
+
+
+def make_boxes_scroll(page: html.HtmlElement) -> None:
+    """Wrap each table, so that a wide one scrolls by itself and the page does not."""
+    for table in page.xpath("//article//table"):
+        parent = table.getparent()
+        if parent.get("class") == "table-scroll":
+            continue
+        box = html.Element("div", {"class": "table-scroll"})
+        parent.replace(table, box)
+        box.tail, table.tail = table.tail, None
+        box.append(table)
