@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from runtun.grading.bundle import Bundle, SourceCell
@@ -63,6 +63,7 @@ class Result:
         language: in which the student is spoken to.
         notes: for the instructor.
         seconds: total wall time.
+        blank: grade ids of the cells that the student left as they were.
     """
 
     notebook: str
@@ -72,6 +73,7 @@ class Result:
     language: str = "en"
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    blank: tuple[str, ...] = ()
 
     @property
     def points(self) -> float:
@@ -87,16 +89,6 @@ class Result:
     def waiting(self) -> float:
         """Points that wait for a person."""
         return sum(s.max_points for s in self.scores.values() if s.points is None)
-
-    def to_json(self) -> dict[str, Any]:
-        """Give the result as plain JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Result:
-        """Restore a result from `to_json`."""
-        scores = {name: Score(**score) for name, score in data["scores"].items()}
-        return cls(**{**data, "scores": scores, "notes": tuple(data["notes"])})
 
 
 def judge(rebuilt: Rebuilt, outcome: Mapping[str, Any]) -> Result:
@@ -126,6 +118,7 @@ def judge(rebuilt: Rebuilt, outcome: Mapping[str, Any]) -> Result:
         language=rebuilt.language,
         notes=tuple(notes),
         seconds=float(outcome.get("seconds", {}).get("total", 0.0)),
+        blank=tuple(cell.id for cell in rebuilt.cells if cell.blank),
     )
 
 

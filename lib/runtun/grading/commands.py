@@ -1,0 +1,264 @@
+"""The grader's commands: `runtun grade`, `check`, `feedback` and `status`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runtun.grading.runner import Runner
+    from runtun.grading.session import Verdict
+
+ALL_DECIDED, SOMEBODY_MUST_LOOK = 0, 1
+
+_GRADE = """\
+examples:
+  runtun grade my-course ps1                 grade what was handed in and not graded yet
+  runtun grade my-course ps1 --jobs 4        with four workers
+  runtun grade my-course ps1 --db postgresql+psycopg://me@host/grades
+  runtun grade my-course ps1 --json > ps1.json
+
+COURSE is a folder with submitted/<student>/<assignment>/ and source/<assignment>/ as nbgrader has
+it; names and due dates are read from its nbgrader_config.py, arrival times from its arrivals.csv
+(student,assignment,arrived). What is graded already does not run again.
+
+exit code: 0 all decided; 1 a person must look at some (open answers, files that cannot be graded);
+2 the command could not do its work."""
+
+_CHECK = """\
+examples:
+  runtun check rnn.ipynb            run your notebook's tests and see your points so far
+  runtun check rnn.ipynb --json
+
+Runs a copy of the notebook from top to bottom, as the grader will. Your file is not changed.
+
+exit code: 0 all visible tests pass; 1 some do not; 2 the notebook cannot be checked."""
+
+_FEEDBACK = """\
+examples:
+  runtun feedback my-course ps1     write the students' pages again, with the marks and comments
+                                    that were given in the form grader, and the class report"""
+
+_STATUS = """\
+examples:
+  runtun status my-course ps1       who has which verdict, and why; runs nothing"""
+
+
+def add_commands(subparsers: Any) -> None:
+    """Add the grader's commands to the command line."""
+    grade = _add(subparsers, "grade", "grade the submissions of one assignment", _GRADE, _grade)
+    _add_course(grade)
+    grade.add_argument(
+        "--jobs", type=_positive, default=None, metavar="N", help="workers (default: the cores)"
+    )
+    _add_json(grade)
+
+    check = _add(
+        subparsers, "check", "check your own notebook before handing it in", _CHECK, _check
+    )
+    check.add_argument("notebook", metavar="NOTEBOOK", type=Path)
+    check.add_argument(
+        "--language", choices=("id", "en"), help="speak this language (default: the notebook's)"
+    )
+    _add_json(check)
+
+    feedback = _add(subparsers, "feedback", "write the feedback pages again", _FEEDBACK, _feedback)
+    _add_course(feedback)
+    _add_json(feedback)
+
+    status = _add(subparsers, "status", "show who has which verdict", _STATUS, _status)
+    _add_course(status)
+    _add_json(status)
+
+
+def _add(
+    subparsers: Any, name: str, title: str, epilog: str, run: Callable[[argparse.Namespace], int]
+) -> argparse.ArgumentParser:
+    parser = subparsers.add_parser(
+        name,
+        help=title,
+        description=f"{title[0].upper()}{title[1:]}.",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_course(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("course", metavar="COURSE", type=Path, help="an nbgrader course folder")
+    parser.add_argument("assignment", metavar="ASSIGNMENT", help="for example ps1")
+    parser.add_argument(
+        "--source", type=Path, metavar="DIR", help="source notebooks, if not in the course folder"
+    )
+    parser.add_argument("--db", metavar="URL", help="gradebook (default: COURSE/gradebook.db)")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1; received {value}")
+    return value
+
+
+def make_runner() -> Runner:
+    """Build the runner that grades; one for each worker."""
+    from runtun.grading.runner import KernelRunner
+
+    return KernelRunner()
+
+
+def _session(arguments: argparse.Namespace) -> Any:
+    from runtun.grading.course import Course
+    from runtun.grading.runner import KernelRunner
+    from runtun.grading.session import Session
+
+    course = Course(arguments.course, source=arguments.source, db_url=arguments.db)
+    return Session(course, arguments.assignment, KernelRunner.identity)
+
+
+def _grade(arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from runtun.grading.errors import CourseError
+    from runtun.grading.journal import one_at_a_time
+    from runtun.grading.report import write_reports
+
+    session = _session(arguments)
+    course = session.course
+    if not os.access(course.root, os.W_OK):
+        raise CourseError(f"no permission to write in the course folder {course.root}")
+    total = len(course.handed_in(arguments.assignment))
+    jobs = min(arguments.jobs or os.cpu_count() or 1, max(total, 1))
+    bar = tqdm(
+        total=total,
+        desc=arguments.assignment,
+        unit="submission",
+        disable=arguments.json,
+        mininterval=0.5 if sys.stderr.isatty() else 10,  # a log needs no moving bar
+        leave=False,
+    )
+
+    def progress(verdict: Verdict, _done: int, _total: int) -> None:
+        if verdict.status in ("rejected", "error") and not arguments.json:
+            tqdm.write(_problem(verdict), file=sys.stderr)
+        bar.update()
+
+    with one_at_a_time(course.state / "lock"), bar:
+        verdicts = session.grade(make_runner, jobs=jobs, progress=progress)
+        table, report = write_reports(course, arguments.assignment, verdicts)
+    if arguments.json:
+        _print_json(verdicts, session)
+    else:
+        fresh = sum(not g.cached for v in verdicts for g in v.notebooks.values())
+        print(_summary(verdicts, fresh))
+        print(f"grades    {_near(table)}\nreport    {_near(report)}")
+        print(f"feedback  {_near(course.root / course.directory.feedback_directory)}")
+    return _exit_code(verdicts)
+
+
+def _feedback(arguments: argparse.Namespace) -> int:
+    from runtun.grading.feedback import write_feedback
+    from runtun.grading.report import write_reports
+    from runtun.grading.session import Verdict
+
+    session = _session(arguments)
+    known = session.known()
+    verdicts = [one for one in known if isinstance(one, Verdict)]
+    pages = [path for one in verdicts for path in write_feedback(session.course, one)]
+    write_reports(session.course, arguments.assignment, verdicts)
+    if arguments.json:
+        print(json.dumps([str(path) for path in pages]))
+    else:
+        print(f"{len(pages)} pages of feedback written")
+        for one in known:
+            if not isinstance(one, Verdict):
+                print(f"{_plain(one.student)}: not graded yet; run `runtun grade` first")
+    return ALL_DECIDED if len(verdicts) == len(known) else SOMEBODY_MUST_LOOK
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from runtun.grading.session import Verdict
+    from runtun.grading.words import number, reason_in, say, span
+
+    session = _session(arguments)
+    known = session.known()
+    verdicts = [one for one in known if isinstance(one, Verdict)]
+    if arguments.json:
+        _print_json(known, session)
+    else:
+        width = max((len(_plain(one.student)) for one in known), default=7)
+        for one in known:
+            name = _plain(one.student).ljust(width)
+            if not isinstance(one, Verdict):
+                print(f"{name}  {say('en', 'status.waiting')}")
+                continue
+            points = f"{number(one.points)} / {number(one.max_points)}"
+            parts = [f"{name}  {points.rjust(9)}", say("en", f"status.{one.status}")]
+            if one.waiting:
+                parts.append(f"{number(one.waiting)} points wait for a person")
+            if one.late_seconds > 0:
+                parts.append(f"late by {span('en', one.late_seconds)}")
+            if one.reason:
+                parts.append(_plain(reason_in("en", one.reason)))
+            print("; ".join(parts))
+    return _exit_code(verdicts) if len(verdicts) == len(known) else SOMEBODY_MUST_LOOK
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from runtun.grading.check import check_notebook
+
+    report = check_notebook(arguments.notebook, language=arguments.language)
+    print(json.dumps(report.to_json(), ensure_ascii=False) if arguments.json else report.text())
+    return ALL_DECIDED if report.all_pass else SOMEBODY_MUST_LOOK
+
+
+def _exit_code(verdicts: list[Verdict]) -> int:
+    decided = all(verdict.status == "graded" for verdict in verdicts)
+    return ALL_DECIDED if decided else SOMEBODY_MUST_LOOK
+
+
+def _problem(verdict: Verdict) -> str:
+    from runtun.grading.words import reason_in
+
+    return f"{_plain(verdict.student)}: {_plain(reason_in('en', verdict.reason))}"
+
+
+def _summary(verdicts: list[Verdict], fresh: int) -> str:
+    from runtun.grading.words import say
+
+    counts: dict[str, int] = {}
+    for verdict in verdicts:
+        counts[verdict.status] = counts.get(verdict.status, 0) + 1
+    parts = [f"{amount} {say('en', f'status.{status}')}" for status, amount in counts.items()]
+    return f"{len(verdicts)} submissions ({fresh} notebooks run): {', '.join(parts)}"
+
+
+def _print_json(known: list[Any], session: Any) -> None:
+    rows = [
+        one.to_json() if hasattr(one, "to_json") else {"student": one.student, "status": "waiting"}
+        for one in known
+    ]
+    due = session.due.isoformat() if session.due else None
+    print(json.dumps({"assignment": session.assignment, "due": due, "submissions": rows}))
+
+
+def _plain(text: str) -> str:
+    """Keep what strangers wrote from steering the terminal."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
+def _near(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

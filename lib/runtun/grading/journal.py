@@ -1,0 +1,91 @@
+"""What has run already, so that nothing runs twice and nothing is lost.
+
+One JSON file for each outcome, named by the hash of everything the outcome depends on. A file is
+written beside its place and renamed, so it is whole or absent, whenever the power fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from runtun.grading.errors import CourseError
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replace a file by new content, or leave it as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+class Journal:
+    """Outcomes by key, in a folder.
+
+    Args:
+        folder: made when the first outcome is kept.
+
+    >>> import tempfile
+    >>> journal = Journal(Path(tempfile.mkdtemp()))
+    >>> journal.put("ab12", {"status": "ok"})
+    >>> journal.get("ab12"), journal.get("other")
+    ({'status': 'ok'}, None)
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.json"
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """Return what was kept under a key; None if nothing whole is there."""
+        try:
+            kept = json.loads(self._path(key).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return kept if isinstance(kept, dict) else None
+
+    def put(self, key: str, outcome: Mapping[str, Any]) -> None:
+        """Keep an outcome."""
+        write_atomically(self._path(key), json.dumps(outcome))
+
+
+@contextlib.contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Hold a lock file, so that two drivers never write to one course folder.
+
+    The system lets go of the lock when the process ends, however it ends.
+
+    Raises:
+        CourseError: if another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # not a POSIX system
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CourseError(
+                f"another `runtun grade` is at work in {path.parent.parent}; wait until it ends"
+            ) from None
+        yield

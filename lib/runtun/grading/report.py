@@ -1,0 +1,215 @@
+"""What an instructor gets: a table for a spreadsheet and a page with pictures."""
+
+from __future__ import annotations
+
+import csv
+import io
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from runtun.grading.course import Course
+from runtun.grading.journal import write_atomically
+from runtun.grading.page import esc, page
+from runtun.grading.session import Verdict
+from runtun.grading.verdict import Score
+from runtun.grading.words import WORDS, moment, number, reason_in, say, span
+
+_FAILED = ("failed", "timeout", "died", "flood", "skipped")
+
+
+def write_reports(
+    course: Course, assignment: str, verdicts: Sequence[Verdict]
+) -> tuple[Path, Path]:
+    """Write `grades.csv` and `report.html` of an assignment; return their paths."""
+    folder = course.root / "reports" / assignment
+    table, report = folder / "grades.csv", folder / "report.html"
+    write_atomically(table, grades_csv(verdicts))
+    write_atomically(report, report_page(assignment, verdicts, course.language))
+    return table, report
+
+
+def grades_csv(verdicts: Sequence[Verdict]) -> str:
+    """List one submission a row, with the points of each question."""
+    questions = list(dict.fromkeys((n, s.grade_id) for v in verdicts for n, s, _ in v.scores()))
+    several = len({notebook for notebook, _ in questions}) > 1
+    names = [f"{notebook}/{name}" if several else name for notebook, name in questions]
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    heads = "student status points max_points waiting late_seconds penalty arrived reason"
+    writer.writerow([*heads.split(), *names])
+    for verdict in verdicts:
+        earned = {(n, s.grade_id): points for n, s, points in verdict.scores()}
+        cells = [earned.get(question) for question in questions]
+        writer.writerow(
+            [
+                _cell(verdict.student),
+                verdict.status,
+                number(verdict.points),
+                number(verdict.max_points),
+                number(verdict.waiting),
+                int(verdict.late_seconds),
+                number(verdict.penalty),
+                verdict.arrival.time.isoformat() if verdict.arrival else "",
+                _cell(verdict.reason),
+                *("" if points is None else number(points) for points in cells),
+            ]
+        )
+    return file.getvalue()
+
+
+def report_page(assignment: str, verdicts: Sequence[Verdict], language: str) -> str:
+    """Build the class report."""
+    title = f"{say(language, 'report')}: {assignment}"
+    body = [f"<h1>{esc(title)}</h1>", _facts(verdicts, language)]
+    counted = [v for v in verdicts if v.status in ("graded", "manual")]
+    if counted:
+        body += [
+            f"<h2>{esc(say(language, 'distribution'))}</h2>",
+            _histogram(counted, language),
+            f"<h2>{esc(say(language, 'per_question'))}</h2>",
+            _questions(counted, language),
+        ]
+    body += [f"<h2>{esc(say(language, 'frequent'))}</h2>", _failures(counted, language)]
+    body += [f"<h2>{esc(say(language, 'students'))}</h2>", _table(verdicts, language)]
+    return page(title, language, "\n".join(body))
+
+
+def _cell(text: str) -> str:
+    """Keep a spreadsheet from taking a name for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
+
+
+def _facts(verdicts: Sequence[Verdict], language: str) -> str:
+    counted = [v for v in verdicts if v.status in ("graded", "manual")]
+    facts = [(say(language, "students"), str(len(verdicts)))]
+    for status, amount in Counter(v.status for v in verdicts).most_common():
+        facts.append((WORDS[language][f"status.{status}"], str(amount)))
+    if counted:
+        best = number(counted[0].max_points)
+        middle = number(statistics.median(v.points for v in counted))
+        facts.append((say(language, "median"), f"{middle} / {best}"))
+        seconds = statistics.median(v.seconds for v in counted)
+        facts.append((say(language, "median_seconds"), f"{seconds:.1f} s"))
+    cells = "".join(f"<div><b>{esc(value)}</b>{esc(name)}</div>" for name, value in facts)
+    return f'<div class="facts">{cells}</div>'
+
+
+def _histogram(verdicts: Sequence[Verdict], language: str) -> str:
+    """Draw how many submissions earned how much."""
+    best = max(max(v.max_points for v in verdicts), 1e-9)
+    count = min(max(round(best), 4), 20)
+    bins = [0] * (count + 1)  # the last holds full marks alone
+    for verdict in verdicts:
+        bins[min(int(verdict.points / best * count + 1e-9), count)] += 1
+    width, height, base, top = 640, 200, 170, max(bins)
+    step = (width - 20) / len(bins)
+    shapes = []
+    for index, amount in enumerate(bins):
+        left = 10 + index * step
+        tall = 130 * amount / top
+        if amount:
+            shapes.append(
+                f'<rect x="{left + 2:.1f}" y="{base - tall:.1f}" width="{step - 4:.1f}" '
+                f'height="{tall:.1f}" rx="2" fill="#3778bf"/>'
+                f'<text x="{left + step / 2:.1f}" y="{base - tall - 6:.1f}" '
+                f'text-anchor="middle">{amount}</text>'
+            )
+        if len(bins) <= 14 or index % 2 == 0:
+            shapes.append(
+                f'<text x="{left + step / 2:.1f}" y="{base + 18}" text-anchor="middle">'
+                f"{number(round(best * index / count, 2))}</text>"
+            )
+    picture = _picture(width, height, "".join(shapes), say(language, "distribution_alt"))
+    return f'{picture}<p class="soft">{esc(say(language, "points"))} →</p>'
+
+
+def _questions(verdicts: Sequence[Verdict], language: str) -> str:
+    """Draw the average share of points of each question; what waits for a person is left out."""
+    earned: dict[str, list[float]] = defaultdict(list)
+    worth: dict[str, float] = {}
+    for verdict in verdicts:
+        for _, score, points in verdict.scores():
+            worth[score.grade_id] = score.max_points
+            if points is not None:
+                earned[score.grade_id].append(points)
+    row, width = 30, 640
+    shapes = []
+    for index, (name, best) in enumerate(worth.items()):
+        values = earned[name]
+        top = index * row
+        label = name if len(name) <= 34 else name[:33] + "…"
+        shapes.append(f'<text x="0" y="{top + 19}">{esc(label)}</text>')
+        if values:
+            average = statistics.fmean(values)
+            share = min(average / best, 1.0) if best else 0.0
+            shapes.append(
+                f'<rect x="280" y="{top + 7}" width="240" height="16" rx="2" fill="#8883"/>'
+                f'<rect x="280" y="{top + 7}" width="{240 * share:.1f}" height="16" rx="2" '
+                f'fill="#3778bf"/>'
+            )
+            text = f"{number(average)} / {number(best)}"
+        else:
+            text = f"… / {number(best)}"
+        shapes.append(f'<text x="530" y="{top + 19}">{text}</text>')
+    alt = say(language, "per_question_alt")
+    return _picture(width, row * len(worth), "".join(shapes), alt)
+
+
+def _failures(verdicts: Sequence[Verdict], language: str) -> str:
+    """List why tests failed, most frequent first."""
+    found: Counter[tuple[str, str]] = Counter()
+    for verdict in verdicts:
+        for _, score, _ in verdict.scores():
+            if score.state in _FAILED:
+                found[score.grade_id, _why(score, language)] += 1
+    if not found:
+        return f"<p>{esc(say(language, 'nothing_failed'))}</p>"
+    rows = "".join(
+        f'<tr><td class="n">{amount}</td><td>{esc(name)}</td><td>{esc(why)}</td></tr>'
+        for (name, why), amount in found.most_common(15)
+    )
+    return f'<div class="scroll"><table>{rows}</table></div>'
+
+
+def _why(score: Score, language: str) -> str:
+    parts = [WORDS[language][score.state]]
+    if score.error and score.error != "AssertionError":
+        parts.append(score.error)
+    if score.message:
+        parts.append(score.message.splitlines()[0][:120])
+    if score.hidden:
+        parts.append(f"({say(language, 'hidden_short')})")
+    return " · ".join(parts)
+
+
+def _table(verdicts: Sequence[Verdict], language: str) -> str:
+    heads = ("student", "points", "status", "arrival", "seconds", "notes")
+    cells = "".join(f"<th>{esc(say(language, name))}</th>" for name in heads)
+    rows = [f"<tr>{cells}</tr>"]
+    for verdict in verdicts:
+        notes = [reason_in(language, verdict.reason)] if verdict.reason else []
+        if verdict.late_seconds > 0:
+            late = span(language, verdict.late_seconds)
+            notes.append(say(language, "late", late=late))
+        arrived = moment(verdict.arrival.time) if verdict.arrival else "–"
+        if verdict.arrival and not verdict.arrival.trusted:
+            arrived += f" ({say(language, 'claimed')})"
+        notes += verdict.notes
+        more = f" (+{number(verdict.waiting)}?)" if verdict.waiting else ""
+        rows.append(
+            f"<tr><td>{esc(verdict.student)}</td>"
+            f'<td class="n">{number(verdict.points)}{more} / {number(verdict.max_points)}</td>'
+            f"<td>{esc(WORDS[language][f'status.{verdict.status}'])}</td><td>{esc(arrived)}</td>"
+            f'<td class="n">{verdict.seconds:.1f}</td>'
+            f"<td>{'<br>'.join(esc(note) for note in notes)}</td></tr>"
+        )
+    return f'<div class="scroll"><table>{"".join(rows)}</table></div>'
+
+
+def _picture(width: int, height: int, shapes: str, alt: str) -> str:
+    return (
+        f'<svg class="picture" viewBox="0 0 {width} {height}" role="img" aria-label="{esc(alt)}" '
+        f'width="{width}" height="{height}" font-size="13" fill="currentColor">{shapes}</svg>'
+    )
