@@ -111,7 +111,7 @@ def _positive(text: str) -> int:
 
 
 def make_runner() -> Runner:
-    """Build the runner that grades; one for each worker."""
+    """Build the runner that grades, one for each worker; nothing starts before its first task."""
     from runtun.grading.runner import KernelRunner
 
     return KernelRunner()
@@ -119,11 +119,10 @@ def make_runner() -> Runner:
 
 def _session(arguments: argparse.Namespace) -> Any:
     from runtun.grading.course import Course
-    from runtun.grading.runner import KernelRunner
     from runtun.grading.session import Session
 
     course = Course(arguments.course, source=arguments.source, db_url=arguments.db)
-    return Session(course, arguments.assignment, KernelRunner.identity)
+    return Session(course, arguments.assignment, make_runner().identity)
 
 
 def _grade(arguments: argparse.Namespace) -> int:

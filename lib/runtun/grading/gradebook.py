@@ -187,7 +187,7 @@ class GradebookWriter:
         Args:
             assignment: must be registered.
             student: made if unknown.
-            results: by notebook name.
+            results: by notebook name; what the gradebook knows of others stays.
             arrived: when it came in.
             rejected: True if a person must look at what was handed in.
             changed: False if the same content was written before: what a person has marked then
@@ -214,12 +214,14 @@ class GradebookWriter:
             late = handed.total_seconds_late
             known = {notebook.name: notebook for notebook in handed.notebooks}
             for notebook in entry.notebooks:
+                result = results.get(notebook.name)
+                if result is None:
+                    continue
                 mine = known.get(notebook.name)
                 if mine is None:
                     mine = api.SubmittedNotebook(notebook=notebook, assignment=handed)
                     self._db.add(mine)
                 self._db.flush()
-                result = results.get(notebook.name)
                 self._write_cells(notebook, mine, result, rejected, changed)
                 mine.late_submission_penalty = None
                 if late > 0 and penalty is not None:
@@ -231,18 +233,17 @@ class GradebookWriter:
         self._transaction(change)
 
     def _write_cells(
-        self, notebook: Any, mine: Any, result: Result | None, rejected: bool, changed: bool
+        self, notebook: Any, mine: Any, result: Result, rejected: bool, changed: bool
     ) -> None:
         api = self._api
         grades = {grade.cell_id: grade for grade in mine.grades}
         comments = {comment.cell_id: comment for comment in mine.comments}
-        scores = result.scores if result is not None else {}
         for cell in (*notebook.grade_cells, *notebook.task_cells):
             grade = grades.get(cell.id)
             if grade is None:
                 grade = api.Grade(cell=cell, notebook=mine, needs_manual_grade=True)
                 self._db.add(grade)
-            score = scores.get(cell.name)
+            score = result.scores.get(cell.name)
             points = score.points if score is not None else 0.0
             marked = grade.manual_score is not None
             fresh = changed or (points is not None and points != grade.auto_score)
@@ -256,8 +257,7 @@ class GradebookWriter:
             if comment is None:
                 comment = api.Comment(cell=cell, notebook=mine)
                 self._db.add(comment)
-            blank = result is not None and cell.name in result.blank
-            comment.auto_comment = "No response." if blank else None
+            comment.auto_comment = "No response." if cell.name in result.blank else None
 
     def standing(self, assignment: str, student: str) -> Standing:
         """Read what the gradebook knows of a submission beyond what the tests gave."""

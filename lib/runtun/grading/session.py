@@ -250,7 +250,7 @@ class Session:
         with GradebookWriter(directory.db_url, directory.course_id) as writer:
             self.due = writer.register(self.assignment, self.bundles, self.due)
             for handed in self.course.handed_in(self.assignment):
-                verdict = self._examine(handed, None)
+                verdict = self.examine(handed, None)
                 if verdict is None:
                     found.append(handed)
                     continue
@@ -271,7 +271,7 @@ class Session:
         def work(one: Handed) -> Verdict:
             runner = runners.get()
             try:
-                verdict = self._examine(one, runner)
+                verdict = self.examine(one, runner)
             finally:
                 runners.put(runner)
             if verdict is None:
@@ -306,8 +306,16 @@ class Session:
             for runner in made:
                 runner.close()
 
-    def _examine(self, handed: Handed, runner: Runner | None) -> Verdict | None:
-        """Reach the verdict on one submission; None if something would have to run first."""
+    def examine(self, handed: Handed, runner: Runner | None) -> Verdict | None:
+        """Reach the verdict on one submission, from the journal if it is there.
+
+        Args:
+            handed: the submission.
+            runner: what executes notebooks; None to run nothing.
+
+        Returns:
+            The verdict; None if something would have to run first and there is no runner.
+        """
         notes: list[str] = []
         files: dict[str, bytes] = {}
         blocked = _link_on_the_way(handed.folder)

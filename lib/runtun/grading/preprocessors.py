@@ -1,0 +1,81 @@
+"""The same protection for who types `nbgrader autograde` or presses the form grader's button.
+
+`nbgrader_config.py` puts these in the place of nbgrader's own steps. The first makes the notebook
+from the instructor's source; the second runs it through this package's runner and writes the
+verdict. Nothing that a student wrote into metadata, tags or test cells is looked at, and a test
+without a positive record earns nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbgrader.preprocessors import NbGraderPreprocessor
+
+from runtun.grading import intake
+from runtun.grading.commands import make_runner
+from runtun.grading.course import Course, Handed
+from runtun.grading.feedback import autograded_notebook
+from runtun.grading.gradebook import GradebookWriter, late_rule
+from runtun.grading.rebuild import rebuild
+from runtun.grading.session import Graded, Session
+from runtun.grading.verdict import judge
+
+
+class RebuildFromSource(NbGraderPreprocessor):
+    """Replace what was handed in by the instructor's notebook with the student's texts in it."""
+
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+        """Return the rebuilt notebook; the one that nbgrader read is not used at all."""
+        session, handed, name = _session(self, resources)
+        bundle, language = session.bundles[name], session.course.language
+        try:
+            path = handed.folder / f"{name}.ipynb"
+            content = intake.read_regular_file(path, intake.MAX_NOTEBOOK_BYTES)
+            rebuilt = rebuild(bundle, intake.parse_notebook(content), language=language)
+        except intake.Rejected:  # the next step writes down why
+            rebuilt = rebuild(bundle, None, language=language)
+        not_run = Graded(judge(rebuilt, {"status": "ok"}), rebuilt)
+        return nbformat.from_dict(autograded_notebook(not_run)), resources
+
+
+class GradeFromSource(NbGraderPreprocessor):
+    """Run the rebuilt notebook, decide, and write the verdict into the gradebook."""
+
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+        """Return the notebook with the outputs of its run."""
+        session, handed, name = _session(self, resources)
+        runner = make_runner()
+        try:
+            verdict = session.examine(handed, runner)
+        finally:
+            runner.close()
+        if verdict is None or verdict.status == "error":
+            reason = verdict.reason if verdict is not None else "no verdict"
+            raise RuntimeError(f"{handed.student}: {reason}")
+        graded = verdict.notebooks[name]
+        directory = session.course.directory
+        with GradebookWriter(directory.db_url, directory.course_id) as writer:
+            writer.register(session.assignment, session.bundles, session.due)
+            writer.write(
+                session.assignment,
+                handed.student,
+                {name: graded.result},
+                arrived=verdict.arrival.time if verdict.arrival else None,
+                rejected=graded.result.status == "rejected",
+                penalty=late_rule(session.course.config),
+            )
+        return nbformat.from_dict(autograded_notebook(graded)), resources
+
+
+def _session(step: NbGraderPreprocessor, resources: Any) -> tuple[Session, Handed, str]:
+    """Find the course, the submission and the notebook that nbgrader's converter is at."""
+    about = resources["nbgrader"]
+    coursedir = step.parent.parent.coursedir  # the exporter's converter
+    course = Course(Path(coursedir.root))
+    course.directory = coursedir  # with what was said on nbgrader's command line
+    session = Session(course, about["assignment"], make_runner().identity)
+    folder = course.folder("submitted", about["student"], about["assignment"])
+    return session, Handed(about["student"], folder), about["notebook"]
