@@ -8,6 +8,8 @@ without a positive record earns nothing.
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,9 @@ class RebuildFromSource(NbGraderPreprocessor):
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Return the rebuilt notebook; the one that nbgrader read is not used at all."""
         session, handed, name = _session(self, resources)
+        _drop_what_links_gave(
+            handed.folder, session.course.folder("autograded", handed.student, session.assignment)
+        )
         bundle, language = session.bundles[name], session.course.language
         try:
             path = handed.folder / f"{name}.ipynb"
@@ -79,3 +84,19 @@ def _session(step: NbGraderPreprocessor, resources: Any) -> tuple[Session, Hande
     session = Session(course, about["assignment"], make_runner().identity)
     folder = course.folder("submitted", about["student"], about["assignment"])
     return session, Handed(about["student"], folder), about["notebook"]
+
+
+def _drop_what_links_gave(submitted: Path, autograded: Path) -> None:
+    """Remove the copies that nbgrader made of files behind links: they are not the student's."""
+    linked = [
+        Path(parent, name).relative_to(submitted)
+        for parent, folders, names in os.walk(submitted, followlinks=False)
+        for name in (*folders, *names)
+        if Path(parent, name).is_symlink()
+    ]
+    for name in linked:
+        copy = autograded / name
+        if copy.is_dir() and not copy.is_symlink():
+            shutil.rmtree(copy)
+        else:
+            copy.unlink(missing_ok=True)

@@ -129,11 +129,14 @@ def _questions(verdicts: Sequence[Verdict], language: str) -> str:
     """Draw the average share of points of each question; what waits for a person is left out."""
     earned: dict[str, list[float]] = defaultdict(list)
     worth: dict[str, float] = {}
+    waiting: Counter[str] = Counter()
     for verdict in verdicts:
         for _, score, points in verdict.scores():
             worth[score.grade_id] = score.max_points
             if points is not None:
                 earned[score.grade_id].append(points)
+            else:
+                waiting[score.grade_id] += 1
     row, width = 30, 640
     shapes = []
     for index, (name, best) in enumerate(worth.items()):
@@ -151,7 +154,9 @@ def _questions(verdicts: Sequence[Verdict], language: str) -> str:
             )
             text = f"{number(average)} / {number(best)}"
         else:
-            text = f"… / {number(best)}"
+            text = f"– / {number(best)}"
+        if waiting[name]:
+            text += f" (+{waiting[name]}?)"
         shapes.append(f'<text x="530" y="{top + 19}">{text}</text>')
     alt = say(language, "per_question_alt")
     return _picture(width, row * len(worth), "".join(shapes), alt)
@@ -160,28 +165,31 @@ def _questions(verdicts: Sequence[Verdict], language: str) -> str:
 def _failures(verdicts: Sequence[Verdict], language: str) -> str:
     """List why tests failed, most frequent first."""
     found: Counter[tuple[str, str]] = Counter()
+    messages: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for verdict in verdicts:
         for _, score, _ in verdict.scores():
             if score.state in _FAILED:
-                found[score.grade_id, _why(score, language)] += 1
+                why = score.grade_id, _why(score, language)
+                found[why] += 1
+                if score.message:
+                    messages[why][score.message.splitlines()[0][:160]] += 1
     if not found:
         return f"<p>{esc(say(language, 'nothing_failed'))}</p>"
-    rows = "".join(
-        f'<tr><td class="n">{amount}</td><td>{esc(name)}</td><td>{esc(why)}</td></tr>'
-        for (name, why), amount in found.most_common(15)
-    )
-    return f'<div class="scroll"><table>{rows}</table></div>'
+    rows = []
+    for (name, why), amount in found.most_common(15):
+        seen = messages[name, why].most_common(1)
+        text = f"{why}: {seen[0][0]}" if seen else why
+        rows.append(f'<tr><td class="n">{amount}</td><td>{esc(name)}</td><td>{esc(text)}</td></tr>')
+    return f'<div class="scroll"><table>{"".join(rows)}</table></div>'
 
 
 def _why(score: Score, language: str) -> str:
     parts = [WORDS[language][score.state]]
     if score.error and score.error != "AssertionError":
         parts.append(score.error)
-    if score.message:
-        parts.append(score.message.splitlines()[0][:120])
     if score.hidden:
-        parts.append(f"({say(language, 'hidden_short')})")
-    return " · ".join(parts)
+        parts.append(say(language, "hidden_short"))
+    return ", ".join(parts)
 
 
 def _table(verdicts: Sequence[Verdict], language: str) -> str:
@@ -200,8 +208,9 @@ def _table(verdicts: Sequence[Verdict], language: str) -> str:
         more = f" (+{number(verdict.waiting)}?)" if verdict.waiting else ""
         rows.append(
             f"<tr><td>{esc(verdict.student)}</td>"
-            f'<td class="n">{number(verdict.points)}{more} / {number(verdict.max_points)}</td>'
-            f"<td>{esc(WORDS[language][f'status.{verdict.status}'])}</td><td>{esc(arrived)}</td>"
+            f'<td class="n tight">{number(verdict.points)}{more} / {number(verdict.max_points)}</td>'
+            f"<td>{esc(WORDS[language][f'status.{verdict.status}'])}</td>"
+            f'<td class="tight">{esc(arrived)}</td>'
             f'<td class="n">{verdict.seconds:.1f}</td>'
             f"<td>{'<br>'.join(esc(note) for note in notes)}</td></tr>"
         )

@@ -36,6 +36,7 @@ import queue
 import re
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -235,6 +236,9 @@ class _Kernel:
                 cwd=str(self.work),
                 env=scrubbed_environment(self._home),
                 extra_arguments=["--HistoryManager.hist_file=:memory:"],
+                # What bypasses the notebook must neither reach the terminal nor fill a disk.
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             )
         except NoSuchKernel:
             raise KernelFailed(
