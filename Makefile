@@ -32,7 +32,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed; %s is Python %d.%d. Name another: make $(MAKECMDGOALS) PYTHON=python3.12" % (sys.executable, *v))'
 	@echo "[install] into $(VENV) with $$($(PYTHON) --version)"
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]"
+	@$(PY) -m pip install --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]" \
+		| sed -u '/^Requirement already satisfied/d'
 	@touch $@
 
 course: install  ## build the course: site in both languages, exercises, a graded sample class
