@@ -149,7 +149,7 @@ def test_points_named_in_the_prose_are_the_points_of_the_tests(slug: str) -> Non
 def test_links_of_the_exercise_lead_somewhere(slug: str, language: str) -> None:
     path = exercise_path(slug, language)
     prose = "\n".join(c.source for c in exercise(slug, language).cells if c.cell_type == "markdown")
-    links = re.findall(r"\]\(([^)#]+)", prose)
+    links = re.findall(r"\]\(([^)#\s]+)\)", prose)
     assert any(f"/book/{language}/" in link for link in links), "no link to the chapter"
     missing = [link for link in links if not (path.parent / link).resolve().is_file()]
     assert not missing
