@@ -268,6 +268,8 @@ class RNN(keras.layers.RNN):
     def __init__(
         self, cell: Any, return_sequences: bool = False, return_state: bool = False, **kwargs: Any
     ) -> None:
+        # Otherwise Keras would cast the input of a float64 cell to float32 on its way in.
+        kwargs.setdefault("dtype", cell.dtype_policy)
         super().__init__(cell, return_sequences, return_state, **kwargs)
 
     # The names of the arguments are those of `keras.layers.RNN`, on which Keras insists.
@@ -322,6 +324,8 @@ class Stacked(keras.Sequential):
         if not layers and "name" not in kwargs:
             raise ValueError("`Stacked` needs at least one layer; received none.")
         super().__init__(list(layers), **kwargs)
+        if layers:
+            self.dtype_policy = layers[0].dtype_policy
 
 
 def get_activation(name: str) -> Callable[[Tensor], Tensor]:
