@@ -634,6 +634,15 @@ class Shared:
                 found.append([number, encoder.content(value, 0)])
         return found
 
+    def _follow_protection(self, target: Any, value: Any) -> None:
+        """Let the student's copy be read-only when the test's array is; never the reverse."""
+        if self.next_id % 2 and isinstance(target, np.ndarray) and isinstance(value, np.ndarray):
+            if value.flags.writeable or target.shape != value.shape:
+                target.flags.writeable = value.flags.writeable
+            elif target.flags.writeable:
+                target[...] = value
+                target.flags.writeable = False
+
     def apply(self, changes: Any, decoder: Decoder) -> None:
         """Assign in place what the other side changed."""
         if type(changes) is not list:
@@ -644,6 +653,7 @@ class Shared:
             value = decoder.decode(change[1], 1)
             target = self.objects.get(change[0])
             if target is not None:
+                self._follow_protection(target, value)
                 assign(target, value)
                 self.seen[change[0]] = self._form(target, decoder.hooks)
                 self.changed_by_other.add(change[0])

@@ -5,7 +5,7 @@ it is used. Data comes back as data; a function, a class, a model comes back as 
 calls, attributes and items are questions to the student's process. A stand-in is never asked
 whether it equals something: comparisons happen here, between values that arrived as data.
 
-What works and what cannot is listed in the docstring of `Remote`.
+What works and what cannot is listed above the class `Remote`.
 """
 
 from __future__ import annotations
@@ -82,18 +82,14 @@ class StudentGone(BaseException):
     """
 
 
-class Remote:
-    """A stand-in for an object that lives in the student's process.
-
-    Works: calling, attributes and items (read, set, delete), iteration, `len`, `bool`, `float`,
-    `int`, `str`, `repr`, `dir`, `isinstance` and `issubclass` against the student's and against
-    library classes, `copy.deepcopy`, `with`, `np.asarray`, `inspect.signature`.
-
-    Cannot: gradients through the student's functions (`backward` in the test), the source or the
-    byte code of a function, passing a library object that was built in the test (a model, an
-    optimizer) to the student. Equality is identity: a stand-in equals itself only.
-    """
-
+# Works on a stand-in: calling, attributes and items (read, set, delete), iteration, `len`, `bool`,
+# `float`, `int`, `str`, `repr`, `dir`, `isinstance` and `issubclass` against the student's and
+# against library classes, `copy.deepcopy`, `with`, `np.asarray`, `inspect.signature`.
+#
+# Cannot: gradients through the student's functions (`backward` in the test), the source or the
+# byte code of a function, passing a library object that the test built (a model, an optimizer) to
+# the student. Equality is identity: a stand-in equals itself only.
+class Remote:  # no docstring: `f.__doc__` is the student's
     __slots__ = ("__weakref__", "_runtun_classes", "_runtun_link", "_runtun_number")
 
     def __init__(self, link: StudentLink, number: int, classes: list[list[str]]) -> None:
@@ -107,6 +103,10 @@ class Remote:
     @property  # type: ignore[misc]
     def __class__(self) -> type:  # type: ignore[override]
         return self._runtun_link.library_class(self._runtun_classes) or type(self)
+
+    @property
+    def __doc__(self) -> Any:  # type: ignore[override]
+        return self._runtun_ask("getattr", "__doc__")
 
     def __getattr__(self, name: str) -> Any:
         # A name such as __array_interface__ must not be answered: NumPy would read memory there.
@@ -192,8 +192,8 @@ class Remote:
         raise TypeError("an object of the student's process cannot be pickled")
 
 
-class RemoteCallable(Remote):
-    """A stand-in that can be called."""
+class RemoteCallable(Remote):  # a stand-in that can be called
+    __doc__ = Remote.__doc__
 
     __slots__ = ()
 
@@ -212,8 +212,8 @@ class RemoteCallable(Remote):
         return inspect.Signature(parameters)
 
 
-class RemoteIterator(Remote):
-    """A stand-in for a generator or another iterator."""
+class RemoteIterator(Remote):  # a stand-in for a generator or another iterator
+    __doc__ = Remote.__doc__
 
     __slots__ = ()
 

@@ -232,8 +232,14 @@ def make_shell(outputs: Outputs, quiet: list[bool]) -> Any:
     config.InteractiveShell.xmode = "Context"
     shell = Shell.instance(config=config)
     if "matplotlib" in sys.modules:
-        with contextlib.suppress(Exception):
-            sys.modules["matplotlib"].use("module://matplotlib_inline.backend_inline")
+        # What a kernel does when it starts: figures appear below the cell that drew them.
+        with contextlib.suppress(ImportError):
+            from matplotlib_inline.backend_inline import configure_inline_support
+
+            backend = "module://matplotlib_inline.backend_inline"
+            sys.modules["matplotlib"].use(backend)
+            sys.modules["matplotlib"].interactive(True)
+            configure_inline_support(shell, backend)
     return shell
 
 
