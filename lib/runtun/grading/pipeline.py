@@ -41,6 +41,8 @@ def make_task(
             "role": _ROLES.get(cell.role, "student"),
             "source": cell.source,
             "student_source": cell.edited,
+            # Which names the cell should define; never shown to the student's code.
+            "solution": cell.origin.source if cell.origin and cell.role == "solution" else None,
             "points": cell.origin.points if cell.origin else None,
         }
         for cell in rebuilt.cells
