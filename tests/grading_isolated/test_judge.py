@@ -496,7 +496,8 @@ def test_files_of_the_course_win_and_a_students_module_stays_with_the_student(
     (tmp_path / "data.csv").write_text("1,2")
     (tmp_path / "evil.py").write_text("def check(x): return True")
     task = make_task(
-        "import helper\ndef f(): return 2\ndef g(): return open('data.csv').read(), __import__('colorsys').X",
+        "import helper, colorsys\ndef f(): return 2\n"
+        "def g(): return open('data.csv').read(), colorsys.X",
         ["assert helper.check(f())", "assert g() == ('1,2', 3)", "import colorsys\ncolorsys.X"],
         shared="import helper",
         files=[
