@@ -259,7 +259,7 @@ def _read_trusted(path: Path) -> Any:
         raise CourseError(f"the source notebook {path} does not exist") from None
     except OSError as error:
         raise CourseError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, nbformat.ValidationError) as error:
+    except Exception as error:  # nbformat raises many kinds for what is not quite a notebook
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CourseError(f"{path} is not a notebook: {first}") from error
 

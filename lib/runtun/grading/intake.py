@@ -95,10 +95,11 @@ def read_regular_file(path: str | Path, limit: int) -> bytes:
         raise Rejected("missing", name) from None
     except OSError as error:
         raise Rejected("unreadable", f"{name}: {error.strerror}") from None
+    about = os.fstat(descriptor)
+    if not stat.S_ISREG(about.st_mode):
+        os.close(descriptor)
+        raise Rejected("not_a_file", name)
     with open(descriptor, "rb") as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode):
-            raise Rejected("not_a_file", name)
         if about.st_size > limit:
             raise Rejected("too_large", f"{name}: {about.st_size / 2**20:.0f} MB")
         try:

@@ -30,6 +30,7 @@ STYLE = """
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
 main { max-width: 50rem; margin: 0 auto; padding: 1.25rem 1rem 3rem; }
+main.wide { max-width: 72rem; }
 h1 { font-size: 1.35rem; margin: 0 0 .25rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 h3 { font-size: 1rem; margin: 1.25rem 0 .4rem; overflow-wrap: anywhere; }
 p { margin: .4rem 0; } .soft { color: var(--soft); }
@@ -71,13 +72,14 @@ _POLICY = (
 )
 
 
-def page(title: str, language: str, body: str) -> str:
+def page(title: str, language: str, body: str, *, wide: bool = False) -> str:
     """Put a body into a page of its own.
 
     Args:
         title: plain text.
         language: for the reader's screen reader.
         body: HTML that is safe already.
+        wide: for tables, on a screen that has the room.
     """
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
     policy = _POLICY.format(style=digest)
@@ -87,7 +89,7 @@ def page(title: str, language: str, body: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'
         f"<title>{esc(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
-        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+        f"<body>\n<main{' class=wide' if wide else ''}>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 

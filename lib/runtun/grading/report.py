@@ -73,7 +73,7 @@ def report_page(assignment: str, verdicts: Sequence[Verdict], language: str) -> 
         ]
     body += [f"<h2>{esc(say(language, 'frequent'))}</h2>", _failures(counted, language)]
     body += [f"<h2>{esc(say(language, 'students'))}</h2>", _table(verdicts, language)]
-    return page(title, language, "\n".join(body))
+    return page(title, language, "\n".join(body), wide=True)
 
 
 def _cell(text: str) -> str:
@@ -205,10 +205,11 @@ def _table(verdicts: Sequence[Verdict], language: str) -> str:
         if verdict.arrival and not verdict.arrival.trusted:
             arrived += f" ({say(language, 'claimed')})"
         notes += verdict.notes
+        best = number(verdict.max_points)
         more = f" (+{number(verdict.waiting)}?)" if verdict.waiting else ""
         rows.append(
             f"<tr><td>{esc(verdict.student)}</td>"
-            f'<td class="n tight">{number(verdict.points)}{more} / {number(verdict.max_points)}</td>'
+            f'<td class="n tight">{number(verdict.points)}{more} / {best}</td>'
             f"<td>{esc(WORDS[language][f'status.{verdict.status}'])}</td>"
             f'<td class="tight">{esc(arrived)}</td>'
             f'<td class="n">{verdict.seconds:.1f}</td>'

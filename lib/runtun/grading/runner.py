@@ -51,6 +51,7 @@ DEFAULT_LIMITS: dict[str, float] = {
     "output_bytes": 8 * 2**20,
 }
 MAX_RESTARTS = 3
+_MAX_MESSAGE = 64 * 2**20
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # What a kernel may learn of the grader's environment.
@@ -214,6 +215,7 @@ class _Kernel:
         self.work.mkdir(exist_ok=True)
         self._manager: Any = None
         self._client: Any = None
+        self._context: Any = None
         self._pid = 0
         self._starts = 0
 
@@ -222,10 +224,13 @@ class _Kernel:
         return self._manager is not None and self._manager.is_alive()
 
     def start(self, timeout: float) -> None:
+        import zmq
         from jupyter_client.kernelspec import NoSuchKernel
         from jupyter_client.manager import KernelManager
 
-        manager = KernelManager(kernel_name=self.name)
+        self._context = zmq.Context()
+        self._context.setsockopt(zmq.MAXMSGSIZE, _MAX_MESSAGE)  # or a flood fills our memory
+        manager = KernelManager(kernel_name=self.name, context=self._context)
         self._starts += 1
         sockets = self._root / f"k{self._starts}"
         if os.name == "posix" and len(str(sockets)) < 90:
@@ -272,6 +277,9 @@ class _Kernel:
             with contextlib.suppress(OSError):  # children of the kernel that outlived it
                 os.killpg(self._pid, signal.SIGKILL)
         self._pid = 0
+        if self._context is not None:
+            self._context.destroy(linger=0)
+            self._context = None
         if not keep_folder:
             shutil.rmtree(self._root, ignore_errors=True)
 

@@ -1,0 +1,178 @@
+"""The notebook that runs is the instructor's, whatever the student did to theirs."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from runtun.grading import Bundle, CourseError, intake
+from runtun.grading.bundle import set_language
+from runtun.grading.rebuild import Rebuilt, rebuild
+from tests.grading.support import RIGHT, SOURCE, bundle, cell_of, code_cell, released, submission
+
+
+@pytest.fixture(scope="module")
+def source() -> Bundle:
+    return bundle()
+
+
+def rebuilt(source: Bundle, notebook: dict[str, Any]) -> Rebuilt:
+    return rebuild(source, intake.parse_document(notebook))
+
+
+def texts(found: Rebuilt) -> dict[str, str]:
+    return {cell.id: cell.source for cell in found.cells}
+
+
+def test_bundle_has_no_solution_and_all_tests(source: Bundle) -> None:
+    everything = "\n".join(cell.source for cell in source.cells)
+    assert "return x * x" not in everything
+    assert "math.isclose(square(0.5), 0.25)" in everything
+    assert source.max_points == 7
+    assert [cell.role for cell in source.cells] == [
+        "prose",
+        "shared",
+        "shared",
+        "solution",
+        "test",
+        "solution",
+        "test",
+        "answer",
+    ]
+    assert set(source.files) == {"numbers.csv"}
+
+
+def test_bundle_hash_ignores_the_solution_but_not_the_tests(tmp_path, source: Bundle) -> None:
+    text = SOURCE.read_text()
+    (tmp_path / "numbers.csv").write_bytes((SOURCE.parent / "numbers.csv").read_bytes())
+    path = tmp_path / "p1.ipynb"
+    path.write_text(text.replace("return x * x", "return x ** 2"))
+    assert Bundle.load(path).sha256 == source.sha256
+    path.write_text(text.replace("square(3) == 9", "square(5) == 25"))
+    assert Bundle.load(path).sha256 != source.sha256
+
+
+def test_hidden_lines_are_known(source: Bundle) -> None:
+    assert source.by_grade_id["test_square"].hidden_lines == {2, 3, 4, 5}
+    assert "0.25" not in source.by_grade_id["test_square"].visible_source("# hidden")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"nbformat": 4}'])
+def test_an_unreadable_source_is_one_clear_error(tmp_path, content: str) -> None:
+    path = tmp_path / "p1.ipynb"
+    path.write_text(content)
+    with pytest.raises(CourseError, match=r"p1\.ipynb"):
+        Bundle.load(path)
+
+
+def test_students_text_goes_into_its_slot_only(source: Bundle) -> None:
+    found = rebuilt(source, submission())
+    assert texts(found)["square"] == RIGHT
+    assert texts(found)["test_square"] == source.by_grade_id["test_square"].source
+    assert found.notes == ()
+
+
+def test_deleted_edited_and_copied_tests_do_not_matter(source: Bundle) -> None:
+    honest = rebuilt(source, submission())
+    notebook = submission()
+    cell_of(notebook, "test_square")["source"] = "pass"
+    notebook["cells"].append(copy.deepcopy(cell_of(notebook, "test_total")))
+    notebook["cells"].remove(cell_of(notebook, "test_total"))
+    changed = rebuilt(source, notebook)
+    assert texts(changed) == texts(honest)
+    assert changed.notes == ("test_square: edited by the student; the instructor's text was used",)
+
+
+def test_points_roles_and_locks_in_metadata_do_not_matter(source: Bundle) -> None:
+    notebook = submission()
+    for cell in notebook["cells"]:
+        if "nbgrader" in cell["metadata"]:
+            cell["metadata"]["nbgrader"] |= {"points": 1000, "solution": True, "schema_version": 1}
+            cell["metadata"]["tags"] = ["skip-execution"]
+    found = rebuilt(source, notebook)
+    assert [c.role for c in found.cells] == [c.role for c in source.cells]
+    assert texts(found)["test_square"] == source.by_grade_id["test_square"].source
+
+
+def test_a_deleted_solution_is_empty_and_never_the_instructors(source: Bundle) -> None:
+    notebook = submission()
+    notebook["cells"].remove(cell_of(notebook, "square"))
+    found = {cell.id: cell for cell in rebuilt(source, notebook).cells}
+    assert found["square"].source == ""
+    assert found["square"].deleted
+    assert found["square"].blank
+
+
+def test_cells_that_lost_their_metadata_are_found_by_their_id(source: Bundle) -> None:
+    notebook = submission()
+    for cell in notebook["cells"]:
+        cell["metadata"] = {}
+    found = rebuilt(source, notebook)
+    assert texts(found)["square"] == RIGHT
+    assert not [cell for cell in found.cells if cell.role == "extra"]
+
+
+def test_extra_cells_stay_where_they_were_outside_the_tests(source: Bundle) -> None:
+    notebook = submission()
+    place = notebook["cells"].index(cell_of(notebook, "square"))
+    notebook["cells"].insert(place, code_cell("helper = 1"))
+    notebook["cells"].insert(0, code_cell("import os"))
+    order = [cell.id for cell in rebuilt(source, notebook).cells]
+    assert order[0] == "extra-1"
+    assert order.index("extra-2") == order.index("square") - 1
+
+
+def test_an_edited_import_cell_is_kept_beside_the_instructors(source: Bundle) -> None:
+    notebook = submission()
+    cell = next(c for c in notebook["cells"] if c["id"] == "read")
+    cell["source"] += "\nfrom collections import deque"
+    found = next(c for c in rebuilt(source, notebook).cells if c.id == "+read")
+    assert "deque" not in found.source
+    assert "deque" in str(found.edited)
+
+
+def test_of_two_copies_of_a_solution_the_written_one_counts(source: Bundle) -> None:
+    notebook = submission()
+    stub = copy.deepcopy(cell_of(released(), "square"))
+    notebook["cells"].append(stub)
+    found = rebuilt(source, notebook)
+    assert texts(found)["square"] == RIGHT
+    assert "more than once" in found.notes[0]
+
+
+def test_untouched_answers_are_blank_in_any_language(source: Bundle) -> None:
+    other = released()
+    cell = cell_of(other, "why")
+    cell["source"] = "TULIS JAWABANMU DI SINI"
+    from nbformat import from_dict
+    from nbgrader.utils import compute_checksum
+
+    cell["metadata"]["nbgrader"]["checksum"] = compute_checksum(from_dict(cell))
+    for notebook in (released(), other):
+        found = {c.id: c for c in rebuilt(source, notebook).cells}
+        assert found["why"].blank
+    assert not {c.id: c for c in rebuilt(source, submission()).cells}["why"].blank
+
+
+def test_another_assignments_notebook_is_refused(source: Bundle) -> None:
+    with pytest.raises(intake.Rejected, match="other_assignment"):
+        rebuilt(source, {"cells": [code_cell("print('hello')")], "metadata": {}})
+
+
+def test_the_language_cell_speaks_the_students_language() -> None:
+    cells = [
+        code_cell('LANGUAGE = "en"', tags=["language"]),
+        {"cell_type": "markdown", "metadata": {"tags": ["id"]}, "source": "Halo"},
+        {"cell_type": "markdown", "metadata": {"tags": ["en"]}, "source": "Hello"},
+    ]
+    two = Bundle.from_released({"cells": cells, "metadata": {}}, "p")
+    given = {"cells": [], "metadata": {"runtun": {"language": "id"}}}
+    found = rebuilt(two, given)
+    assert [cell.source for cell in found.cells] == ['LANGUAGE = "id"', "Halo"]
+
+
+def test_set_language_refuses_what_could_be_code() -> None:
+    with pytest.raises(ValueError, match="must be one of"):
+        set_language('LANGUAGE = "en"', 'en"; import os')
