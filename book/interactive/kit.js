@@ -46,6 +46,19 @@ const kit = (() => {
     return { row, input, set };
   }
 
+  /** A choice between a few things: radio buttons under a legend. `options` maps value to label. */
+  function choice(legend, options, value, change) {
+    const name = `kit-${(choice.count = (choice.count || 0) + 1)}`;
+    const group = html("fieldset", { class: "kit-choice" }, html("legend", {}, legend));
+    for (const [key, label] of Object.entries(options)) {
+      const input = html("input", { type: "radio", name, value: key });
+      input.checked = key === value;
+      input.addEventListener("change", () => change(key));
+      group.append(html("label", {}, input, label));
+    }
+    return group;
+  }
+
   /** A button. */
   function button(label, press) {
     const element = html("button", { type: "button", class: "kit-button" }, label);
@@ -78,5 +91,5 @@ const kit = (() => {
     }
   }
 
-  return { language, colours, words, number, svg, html, canvas, slider, button, report, random, figure };
+  return { language, colours, words, number, svg, html, canvas, slider, choice, button, report, random, figure };
 })();

@@ -117,6 +117,7 @@ def draw_accuracy_by_position(accuracy: Mapping[str, np.ndarray], *, seen: np.nd
         )
         axes.plot(places, shares.mean(0), marker=marker, markersize=4, label=label, **style)
     axes.set_ylim(-0.03, 1.05)
+    axes.set_xticks(places[::2])
     axes.set_xlabel("$p$")
     axes.set_ylabel(r"$P(\hat y = y)$")
     add_legend(axes)
