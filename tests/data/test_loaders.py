@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -33,13 +34,17 @@ from tests.support import require
 
 
 def need(name: str) -> None:
-    """Skip unless the data set is on this machine."""
-    data = CATALOGUE[name]
-    require(
-        all(find_file(name, file.name) for file in data.files),
-        f"The data set {name} is not on this machine",
-        "export RUNTUN_DATA_DIR=<folder that holds it>, or runtun data fetch " + name,
-    )
+    """Skip unless the data set is on this machine.
+
+    These data are never committed, so a machine that does not promise them (RUNTUN_DATA_DIR) may
+    go without, even where everything else is required.
+    """
+    here = all(find_file(name, file.name) for file in CATALOGUE[name].files)
+    reason = f"The data set {name} is not on this machine"
+    enable = f"export RUNTUN_DATA_DIR=<folder that holds it>, or runtun data fetch {name}"
+    if not here and "RUNTUN_DATA_DIR" not in os.environ:
+        pytest.skip(f"{reason}. To enable: {enable}")
+    require(here, reason, enable)
 
 
 def test_taylor_has_no_gap_and_a_weekly_season() -> None:
