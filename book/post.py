@@ -109,24 +109,24 @@ def put_words(page: html.HtmlElement, language: str) -> None:
     words = {"copy": word("copy", language), "copied": word("copied", language)}
     page.set("data-words", json.dumps(words, ensure_ascii=False))
     for summary in page.xpath("//details[contains(@class, 'hide')]/summary"):
-        for span, verb in (("collapsed", "show"), ("expanded", "hide")):
-            for element in summary.xpath(f"./span[contains(@class, '{span}')]"):
+        for state, verb in (("collapsed", "show"), ("expanded", "hide")):
+            for element in summary.xpath(f"./*[contains(@class, '{state}')]"):
                 kind = next(
                     (k for k in ("source", "outputs", "content") if k in element.text_content()),
                     "content",
                 )
+                element.tag = "span"  # a paragraph may not stand in a summary
                 element.text = word(f"{verb}_{kind}", language)
-        summary.attrib.pop("aria-label", None)
 
 
 def name_landmarks(page: html.HtmlElement, language: str) -> None:
     """Make every region a landmark with one name, and give every control a label."""
     # Everything but the page itself stands in a landmark of its own.
     for sidebar in page.xpath("//div[@id='pst-primary-sidebar']"):
-        sidebar.tag = "aside"
+        sidebar.set("role", "complementary")  # not <aside>: the theme's script looks for a div
         sidebar.set("aria-label", word("menu", language))
     for sidebar in page.xpath("//div[@id='pst-secondary-sidebar']"):
-        sidebar.tag = "aside"
+        sidebar.set("role", "complementary")
         sidebar.set("aria-label", word("page_contents", language))
     for nav in page.xpath("//nav[contains(@class, 'bd-docs-nav')]"):
         nav.set("aria-label", word("menu", language))
@@ -137,7 +137,7 @@ def name_landmarks(page: html.HtmlElement, language: str) -> None:
         heading.tag = "p"
         heading.set("class", "print-heading")
     for header in page.xpath("//header[@id='pst-header'][not(normalize-space())]"):
-        remove(header)
+        header.tag = "div"  # empty, so no landmark; the theme's script measures it
     for footer in page.xpath("//main//footer"):
         footer.tag = "div"  # a contentinfo landmark may not lie in main
     for footer in page.xpath("//footer[contains(@class, 'bd-footer')][not(normalize-space())]"):
@@ -185,7 +185,8 @@ def make_boxes_scroll(page: html.HtmlElement) -> None:
     """Wrap each table, so that a wide one scrolls by itself and the page does not."""
     for table in page.xpath("//article//table"):
         parent = table.getparent()
-        if parent.get("class") == "table-scroll":
+        if "pst-scrollable-table-container" in (parent.get("class") or ""):
+            parent.set("class", "table-scroll")
             continue
         box = html.Element("div", {"class": "table-scroll"})
         parent.replace(table, box)

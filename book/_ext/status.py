@@ -116,7 +116,7 @@ def make_status(app: Sphinx) -> list[nodes.Node]:
     language = app.config.language
     t = {key: word(key, language) for key in (
         "versions", "package", "version", "executions", "page", "seconds", "executed", "no_code",
-        "machine", "processor", "cores", "system", "results", "file", "recorded", "no_results",
+        "machine", "property", "value", "processor", "cores", "system", "results", "file", "recorded", "no_results",
         "translation", "last_change", "state",
     )}  # fmt: skip
     pages = sorted(app.env.found_docs)
@@ -147,7 +147,7 @@ def make_status(app: Sphinx) -> list[nodes.Node]:
         nodes.rubric("", t["executions"]),
         make_table((t["page"], t["seconds"], t["executed"]), executions),
         nodes.rubric("", t["machine"]),
-        make_table((t["machine"], ""), machine),
+        make_table((t["property"], t["value"]), machine),
         nodes.rubric("", t["versions"]),
         make_table((t["package"], t["version"]), versions()),
         nodes.rubric("", t["results"]),

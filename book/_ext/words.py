@@ -70,6 +70,8 @@ _WORDS: dict[str, dict[str, str]] = {
     "executed": {"id": "Dijalankan (UTC)", "en": "Executed (UTC)"},
     "no_code": {"id": "tanpa kode", "en": "no code"},
     "machine": {"id": "Mesin", "en": "Machine"},
+    "property": {"id": "Sifat", "en": "Property"},
+    "value": {"id": "Nilai", "en": "Value"},
     "processor": {"id": "Prosesor", "en": "Processor"},
     "cores": {"id": "Inti prosesor", "en": "Processor cores"},
     "system": {"id": "Sistem", "en": "System"},

@@ -78,7 +78,7 @@ function watchQuizzes() {
 // A box that scrolls sideways must be reachable by keyboard, and only when it does scroll.
 function watchScrolling() {
   const boxes = document.querySelectorAll(
-    "article .highlight pre, article .table-scroll, article .katex-display > .katex > .katex-html, article .output pre",
+    "article .highlight pre, article .table-scroll, article .katex-display, article .output pre",
   );
   const update = () => {
     for (const box of boxes) {
