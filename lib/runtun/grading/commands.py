@@ -204,7 +204,7 @@ def _status(arguments: argparse.Namespace) -> int:
             points = f"{number(one.points)} / {number(one.max_points)}"
             parts = [f"{name}  {points.rjust(9)}", say("en", f"status.{one.status}")]
             if one.waiting:
-                parts.append(f"{number(one.waiting)} points wait for a person")
+                parts.append(f"points waiting for a person: {number(one.waiting)}")
             if one.late_seconds > 0:
                 parts.append(f"late by {span('en', one.late_seconds)}")
             if one.reason:

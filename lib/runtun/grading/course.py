@@ -179,7 +179,7 @@ class Course:
             try:
                 time = _moment(row["arrived"])
                 found[row["student"], row["assignment"]] = time
-            except (KeyError, TypeError, ValueError):
+            except (AttributeError, KeyError, TypeError, ValueError):
                 raise CourseError(
                     f"{path}, line {number}: expected student,assignment,arrived with a time like "
                     "2026-09-14T21:05:00+07:00"
@@ -207,7 +207,7 @@ class Course:
             return None
         try:
             return _moment(due[assignment])
-        except (TypeError, ValueError):
+        except (AttributeError, TypeError, ValueError):
             raise CourseError(
                 f"c.Runtun.due[{assignment!r}] is {due[assignment]!r}; expected a time like "
                 "2026-09-14T23:59:00+07:00"

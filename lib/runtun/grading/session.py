@@ -180,6 +180,7 @@ class Session:
         self.bundles = course.bundles(assignment)
         self.journal = Journal(course.state / "journal")
         self.due: datetime | None = course.due(assignment)
+        _ = course.arrivals  # what is wrong with the table is better said before hours of work
         self._stop = threading.Event()
         self._key_locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()

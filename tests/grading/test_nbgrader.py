@@ -1,0 +1,181 @@
+"""nbgrader's own autograde, under this repository's settings, against its measured failures.
+
+Each test runs the real thing: nbgrader's converter with the settings of `nbgrader_config.py`.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config.loader import PyFileConfigLoader
+
+from tests.grading.support import COURSE, cell_of, code_cell, submission
+
+ROOT = Path(__file__).resolve().parents[2]
+PROTECTION = ("Autograde", "HTMLExporter")
+PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory) -> Path:
+    """The fixture course, released, under the protecting half of this repository's settings."""
+    root = tmp_path_factory.mktemp("prepared") / "course"
+    shutil.copytree(COURSE, root)
+    protecting = [
+        line
+        for line in (ROOT / "nbgrader_config.py").read_text().splitlines()
+        if line.startswith(tuple(f"c.{name}" for name in PROTECTION))
+    ]
+    assert len(protecting) == 4
+    with (root / "nbgrader_config.py").open("a") as file:
+        file.write("\n".join(protecting) + "\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", PATH)  # nbgrader looks for alembic there
+        assert api(root).generate_assignment("ps1")["success"]
+    return root
+
+
+@pytest.fixture
+def root(prepared: Path, tmp_path: Path) -> Path:
+    """A copy of one's own."""
+    shutil.copytree(prepared, tmp_path / "course")
+    return tmp_path / "course"
+
+
+def api(root: Path) -> NbGraderAPI:
+    config = PyFileConfigLoader("nbgrader_config.py", str(root)).load_config()
+    coursedir = CourseDirectory(config=config)
+    coursedir.root = str(root)
+    return NbGraderAPI(coursedir, config=config)
+
+
+def hand_in(root: Path, student: str, notebook: dict[str, Any]) -> Path:
+    folder = root / "submitted" / student / "ps1"
+    folder.mkdir(parents=True)
+    (folder / "p1.ipynb").write_text(json.dumps(notebook))
+    return folder
+
+
+def autograde(root: Path) -> dict[str, Any]:
+    return api(root).autograde("ps1", "*")
+
+
+def scores(root: Path, student: str) -> dict[str, float | None]:
+    with Gradebook(f"sqlite:///{root / 'gradebook.db'}") as book:
+        notebook = book.find_submission_notebook("p1", "ps1", student)
+        return {grade.name: grade.auto_score for grade in notebook.grades}
+
+
+def test_a_silenced_test_earns_nothing(root: Path) -> None:
+    """Stock nbgrader gives full marks to a test cell that shows no output."""
+    tagged = submission(square="def square(x): return None")
+    cell_of(tagged, "test_square")["metadata"]["tags"] = ["skip-execution"]
+    hand_in(root, "tagged", tagged)
+    hand_in(root, "gone", submission(square="import os\ndef square(x): os._exit(0)"))
+    deleted = submission(square="def square(x): return None")
+    deleted["cells"].remove(cell_of(deleted, "test_square"))
+    hand_in(root, "deleted", deleted)
+    assert autograde(root)["success"]
+    for student in ("tagged", "gone", "deleted"):
+        assert scores(root, student) == {"test_square": 0, "test_total": 3, "why": None}, student
+
+
+def test_warnings_cost_nothing(root: Path) -> None:
+    """Stock nbgrader gives no points to a test cell that wrote to stderr."""
+    noisy = (
+        "import sys, warnings\n"
+        "def square(x):\n"
+        "    warnings.warn('careful')\n"
+        "    print('E0000 cuda_platform.cc: failed call to cuInit', file=sys.stderr)\n"
+        "    return x * x"
+    )
+    hand_in(root, "noisy", submission(square=noisy))
+    assert autograde(root)["success"]
+    assert scores(root, "noisy") == {"test_square": 2, "test_total": 3, "why": None}
+
+
+def test_copied_cells_and_odd_metadata_stop_nobody(root: Path) -> None:
+    """Stock nbgrader stops the whole class at the first of these."""
+    copied = submission()
+    copied["cells"].append(copy.deepcopy(cell_of(copied, "test_square")))
+    hand_in(root, "a_copied", copied)
+    odd = submission()
+    odd["cells"].append(code_cell("1", nbgrader={}))
+    odd["cells"].append(code_cell("1", nbgrader={"schema_version": 99, "grade_id": "square"}))
+    hand_in(root, "b_odd", odd)
+    old = submission()
+    for cell in old["cells"]:
+        if "nbgrader" in cell["metadata"]:
+            cell["metadata"]["nbgrader"]["schema_version"] = 1
+    hand_in(root, "c_old", old)
+    broken = hand_in(root, "d_broken", submission())
+    (broken / "p1.ipynb").write_text("{")
+    hand_in(root, "e_honest", submission())
+    result = autograde(root)
+    assert not result["success"]  # it says that one could not be read
+    for student in ("a_copied", "b_odd", "c_old", "e_honest"):
+        assert scores(root, student) == {"test_square": 2, "test_total": 3, "why": None}, student
+    assert scores(root, "d_broken") == {"test_square": None, "test_total": None, "why": None}
+
+
+def test_the_students_clock_and_links_do_not_count(root: Path) -> None:
+    folder = hand_in(root, "ani", submission())
+    (folder / "timestamp.txt").write_text("2020-01-01 00:00:00 UTC")
+    (folder / "notes.txt").symlink_to(root / "gradebook.db")
+    (root / "arrivals.csv").write_text(
+        "student,assignment,arrived\nani,ps1,2026-09-15T01:59:00+07:00\n"
+    )
+    assert autograde(root)["success"]
+    with Gradebook(f"sqlite:///{root / 'gradebook.db'}") as book:
+        assert book.find_submission("ps1", "ani").total_seconds_late == 2 * 3600
+    assert not (root / "autograded" / "ani" / "ps1" / "notes.txt").exists()
+
+
+@pytest.mark.slow
+def test_a_killed_run_is_taken_up_again(root: Path) -> None:
+    """Stock nbgrader takes the half-made folder of a killed run for a graded one."""
+    hand_in(
+        root, "ani", submission(total="import time\ntime.sleep(8)\ndef total(v): return sum(v)")
+    )
+    half_made = root / "autograded" / "ani" / "ps1" / "p1.ipynb"
+    driver = subprocess.Popen(
+        [sys.executable, "-m", "nbgrader", "autograde", "ps1"],
+        cwd=root,
+        env={**os.environ, "PATH": PATH},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not half_made.exists():
+            assert time.monotonic() < deadline
+            assert driver.poll() is None
+            time.sleep(0.05)
+        time.sleep(1)
+    finally:
+        driver.send_signal(signal.SIGKILL)
+        driver.wait()
+    assert scores(root, "ani")["test_square"] is None
+    again = subprocess.run(
+        [sys.executable, "-m", "nbgrader", "autograde", "ps1"],
+        cwd=root,
+        env={**os.environ, "PATH": PATH},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 0, again.stderr
+    assert scores(root, "ani") == {"test_square": 2, "test_total": 3, "why": None}
