@@ -285,6 +285,13 @@ class RNN(keras.layers.RNN):
         result = super().call(sequences, initial_state, mask=mask, training=training)
         return self._with_named_state(result)
 
+    def inner_loop(
+        self, sequences: Tensor, initial_state: Any, mask: Tensor | None, training: bool = False
+    ) -> Any:
+        """Run the loop with the named state; JAX wants one type of state from first to last."""
+        initial_state = self.cell.state_type(*initial_state)
+        return super().inner_loop(sequences, initial_state, mask, training=training)
+
     def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
         """Return the shapes of what `call` returns."""
         shapes = super().compute_output_shape(sequences_shape, initial_state_shape)

@@ -6,7 +6,9 @@ the examples come from outside, so that it is the same in every framework.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import keras
@@ -15,11 +17,11 @@ from keras import ops
 
 from runtun.training.loop import ADAM_EPSILON, MOMENTUM, Settings
 
-LOSSES: dict[str, Callable[[], keras.losses.Loss]] = {
+LOSSES: dict[str, Callable[..., keras.losses.Loss]] = {
     "mse": keras.losses.MeanSquaredError,
     "mae": keras.losses.MeanAbsoluteError,
-    "cross_entropy": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    "binary_cross_entropy": lambda: keras.losses.BinaryCrossentropy(from_logits=True),
+    "cross_entropy": partial(keras.losses.SparseCategoricalCrossentropy, from_logits=True),
+    "binary_cross_entropy": partial(keras.losses.BinaryCrossentropy, from_logits=True),
 }
 
 
@@ -73,19 +75,22 @@ class KerasTrainer:
             generator = getattr(layer, "seed_generator", None)
             if generator is not None:  # dropout keeps a generator of its own in each layer
                 generator.state.assign([settings.seed, i])
-        model.compile(optimizer=optimizer, loss=LOSSES[settings.loss]())
+        # Keras would compute the loss of a float64 model in single precision.
+        loss = LOSSES[settings.loss](dtype=model.compute_dtype)
+        model.compile(optimizer=optimizer, loss=loss)
 
     def train_epoch(self, order: np.ndarray, on_batch: Callable[[], Any]) -> float:
-        history = self.model.fit(
-            self.x[order],
-            self.y[order],
-            batch_size=self.settings.batch_size,
-            shuffle=False,
-            initial_epoch=self.epoch,
-            epochs=self.epoch + 1,
-            callbacks=[OnBatch(on_batch)],
-            verbose=0,
-        )
+        with floats_of(self.model):
+            history = self.model.fit(
+                self.x[order],
+                self.y[order],
+                batch_size=self.settings.batch_size,
+                shuffle=False,
+                initial_epoch=self.epoch,
+                epochs=self.epoch + 1,
+                callbacks=[OnBatch(on_batch)],
+                verbose=0,
+            )
         self.epoch += 1
         return float(history.history["loss"][-1])
 
@@ -107,7 +112,20 @@ def predict(model: keras.Model, x: np.ndarray, batch_size: int) -> np.ndarray:
     x = to_floats(model, x)
     if len(x) == 1:  # not worth compiling
         return ops.convert_to_numpy(model(x, training=False))
-    return model.predict(x, batch_size=batch_size, verbose=0)
+    with floats_of(model):
+        return model.predict(x, batch_size=batch_size, verbose=0)
+
+
+@contextmanager
+def floats_of(model: keras.Model) -> Iterator[None]:
+    """Let Keras feed a float64 model in float64; it casts arrays to its global float type."""
+    before = keras.config.floatx()
+    if model.compute_dtype == "float64":
+        keras.config.set_floatx("float64")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before)
 
 
 def to_floats(model: keras.Model, x: np.ndarray) -> np.ndarray:

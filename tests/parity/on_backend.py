@@ -1,0 +1,74 @@
+"""Run as a program under one backend of Keras: prints the largest differences from NumPy as JSON.
+
+Not a test itself; `test_backends.py` starts it, because a backend can only be chosen once.
+"""
+
+import json
+
+import keras
+import numpy as np
+
+import runtun.keras
+import runtun.scratch
+
+B, T, D, H, K = 3, 6, 2, 5, 4
+
+
+def models(floor, options):
+    """The models of this floor to compare."""
+    return {
+        "simple": floor.RNN(floor.SimpleRNNCell(D, H, **options()), return_sequences=True),
+        "output_to_hidden": floor.RNN(floor.OutputRecurrentCell(D, H, K, **options())),
+        "output_to_output": floor.RNN(
+            floor.OutputRecurrentCell(D, H, K, recurrence="output_to_output", **options())
+        ),
+        "stacked": floor.Stacked(
+            floor.RNN(floor.SimpleRNNCell(D, H, **options()), return_sequences=True),
+            floor.RNN(floor.SimpleRNNCell(H, H, **options())),
+            floor.Dense(H, K, **options()),
+        ),
+    }
+
+
+def gradients(model, x, d_outputs):
+    """Gradients of sum(outputs * d_outputs) with respect to the weights, in this backend."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        def loss(weights):
+            outputs, _ = model.stateless_call(weights, model.non_trainable_variables, x)
+            return (outputs * d_outputs).sum()
+
+        return jax.grad(loss)([v.value for v in model.trainable_variables])
+    if keras.backend.backend() == "torch":
+        (model(x) * keras.ops.convert_to_tensor(d_outputs)).sum().backward()
+        return [keras.ops.convert_to_numpy(v.value.grad) for v in model.trainable_variables]
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(x) * d_outputs)
+    return tape.gradient(loss, [v.value for v in model.trainable_variables])
+
+
+def main():
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=(B, T, D)).astype("float32")
+    options = lambda: {"rng": np.random.default_rng(1), "dtype": "float32"}
+    ours, theirs = models(runtun.scratch, options), models(runtun.keras, options)
+    found = {"backend": keras.backend.backend(), "differences": {}}
+    for name, model in ours.items():
+        expected = model.forward(x)
+        outputs = keras.ops.convert_to_numpy(theirs[name](x))
+        d_outputs = rng.normal(size=expected.shape).astype("float32")
+        _, grads = model.backward(d_outputs)
+        pairs = [(expected, outputs)]
+        names = list(model.params)
+        pairs += zip([grads[n] for n in names], gradients(theirs[name], x, d_outputs), strict=True)
+        # Relative to the size of each array, as single precision is.
+        errors = [np.abs(a - np.asarray(b)).max() / max(1, np.abs(a).max()) for a, b in pairs]
+        found["differences"][name] = float(max(errors))
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
