@@ -36,6 +36,7 @@ IGNORED = ("*.ipynb", ".*", "__pycache__", "*.pyc", "mistakes.yml")
 
 _BEGIN_HIDDEN = "BEGIN HIDDEN TESTS"
 _END_HIDDEN = "END HIDDEN TESTS"
+_POINTS = re.compile(r"^[\d.]+ points?:\s*")
 _LANGUAGE_LINE = re.compile(r"^LANGUAGE\s*=.*$", flags=re.MULTILINE)
 
 
@@ -104,6 +105,18 @@ class SourceCell:
             elif not inside:
                 lines.append(line)
         return "\n".join(lines)
+
+    @property
+    def title(self) -> str:
+        """What a test is about: its first line, if that is a comment that students may read.
+
+        >>> SourceCell("t", "test", "code", "# 1 point: negative numbers\\nassert f(-1)").title
+        'negative numbers'
+        """
+        first = self.source.partition("\n")[0].strip()
+        if not first.startswith("#") or 1 in self.hidden_lines:
+            return ""
+        return _POINTS.sub("", first.lstrip("# "))
 
     @property
     def language(self) -> str | None:

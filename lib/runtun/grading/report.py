@@ -8,12 +8,12 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from runtun.grading.course import Course
 from runtun.grading.journal import write_atomically
 from runtun.grading.page import esc, page
 from runtun.grading.session import Verdict
-from runtun.grading.verdict import Score
 from runtun.grading.words import WORDS, moment, number, reason_in, say, span
 
 _FAILED = ("failed", "timeout", "died", "flood", "skipped")
@@ -164,32 +164,32 @@ def _questions(verdicts: Sequence[Verdict], language: str) -> str:
 
 def _failures(verdicts: Sequence[Verdict], language: str) -> str:
     """List why tests failed, most frequent first."""
-    found: Counter[tuple[str, str]] = Counter()
-    messages: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    found: Counter[tuple[Any, ...]] = Counter()
+    examples: dict[tuple[Any, ...], str] = {}
     for verdict in verdicts:
         for _, score, _ in verdict.scores():
-            if score.state in _FAILED:
-                why = score.grade_id, _why(score, language)
-                found[why] += 1
-                if score.message:
-                    messages[why][score.message.splitlines()[0][:160]] += 1
+            if score.state not in _FAILED:
+                continue
+            # One place in one test is one failure, whatever values and language the hint has.
+            place = score.grade_id, score.state, score.error, score.hidden, score.line
+            found[place] += 1
+            if score.message and (place not in examples or verdict.language == language):
+                examples[place] = score.message.splitlines()[0][:160]
     if not found:
         return f"<p>{esc(say(language, 'nothing_failed'))}</p>"
     rows = []
-    for (name, why), amount in found.most_common(15):
-        seen = messages[name, why].most_common(1)
-        text = f"{why}: {seen[0][0]}" if seen else why
+    for place, amount in found.most_common(15):
+        name, state, error, hidden, line = place
+        parts = [WORDS[language][state]]
+        if error and error != "AssertionError":
+            parts.append(error)
+        if line is not None:
+            parts.append(say(language, "line", line=line))
+        if hidden:
+            parts.append(say(language, "hidden_short"))
+        text = ", ".join(parts) + (f": {examples[place]}" if place in examples else "")
         rows.append(f'<tr><td class="n">{amount}</td><td>{esc(name)}</td><td>{esc(text)}</td></tr>')
     return f'<div class="scroll"><table>{"".join(rows)}</table></div>'
-
-
-def _why(score: Score, language: str) -> str:
-    parts = [WORDS[language][score.state]]
-    if score.error and score.error != "AssertionError":
-        parts.append(score.error)
-    if score.hidden:
-        parts.append(say(language, "hidden_short"))
-    return ", ".join(parts)
 
 
 def _table(verdicts: Sequence[Verdict], language: str) -> str:

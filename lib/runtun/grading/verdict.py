@@ -38,6 +38,7 @@ class Score:
         error: the type of the exception that ended the test, if one did.
         hidden: True if the test failed inside hidden tests.
         seconds: how long the cell ran.
+        line: the line of the test cell at which it failed, if known.
     """
 
     grade_id: str
@@ -48,6 +49,7 @@ class Score:
     error: str | None = None
     hidden: bool = False
     seconds: float = 0.0
+    line: int | None = None
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,8 @@ def _score(cell: RebuiltCell, record: Any, bundle: Bundle) -> Score:
     message, hidden = hint(origin, error, bundle) if state == "error" else ("", False)
     name = clean_text(str(error["name"]))[:80] if error.get("name") else None
     kind = _FAILURES.get(str(state), "skipped")
-    return Score(cell.id, 0.0, worth, kind, message, name, hidden, seconds)
+    line = error.get("line") if isinstance(error.get("line"), int) else None
+    return Score(cell.id, 0.0, worth, kind, message, name, hidden, seconds, line)
 
 
 def hint(origin: SourceCell, error: Mapping[str, Any], bundle: Bundle) -> tuple[str, bool]:
