@@ -182,6 +182,18 @@ def test_check_shows_points_hints_and_what_is_still_to_come(tmp_path, capsys) ->
     assert sorted(p.name for p in tmp_path.iterdir()) == ["numbers.csv", "p1.ipynb"]
 
 
+def test_check_counts_no_test_that_is_hidden_as_a_whole(tmp_path, capsys) -> None:
+    shutil.copy(COURSE / "source" / "ps1" / "numbers.csv", tmp_path)
+    path = tmp_path / "p1.ipynb"
+    notebook = submission()
+    cell_of(notebook, "test_square")["source"] = "# 2 points: hidden tests\n"
+    path.write_text(json.dumps(notebook))
+    code, out, _ = run(capsys, "check", path)
+    assert code == 0
+    assert "… test_square      – / 2  tested when it is graded" in out
+    assert "3 of 3 points" in out
+
+
 def test_check_passes_right_work_and_speaks_json(tmp_path, capsys) -> None:
     shutil.copy(COURSE / "source" / "ps1" / "numbers.csv", tmp_path)
     path = tmp_path / "p1.ipynb"

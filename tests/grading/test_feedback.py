@@ -7,6 +7,7 @@ import csv
 import io
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,7 +46,9 @@ def verdict(
     notebook["metadata"]["runtun"] = {"language": language}
     rebuilt = rebuild(source, parse_document(notebook))
     outcome = ScriptedRunner(states).run(make_task(rebuilt))
-    return Verdict(student, "ps1", {"p1": Graded(judge(rebuilt, outcome), rebuilt, outcome)})
+    return Verdict(
+        student, "ps1", {"p1": Graded(judge(rebuilt, outcome), rebuilt, outcome)}, Path()
+    )
 
 
 def shown(found: Verdict) -> str:
@@ -184,7 +187,7 @@ def test_lateness_and_its_cost_are_shown(source: Bundle) -> None:
 
 def test_a_rejected_submission_is_told_why_and_what_next(source: Bundle) -> None:
     result = nothing_earned(source, "rejected", "not_json: line 3", language="id")
-    found = Verdict("budi", "ps1", {"p1": Graded(result, rebuild(source, None))})
+    found = Verdict("budi", "ps1", {"p1": Graded(result, rebuild(source, None))}, Path())
     text = shown(found)
     assert "bukan notebook yang utuh (line 3)" in text
     assert "Kumpulkan lagi" in text
@@ -217,7 +220,7 @@ def test_the_report_counts_and_draws(source: Bundle, language: str) -> None:
     many = [verdict(source, {"test_square": hint}, student=f"s{i}") for i in range(3)]
     many.append(verdict(source, {}, student=ATTACK))
     result = nothing_earned(source, "rejected", "link: p1.ipynb")
-    many.append(Verdict("zoe", "ps1", {"p1": Graded(result, rebuild(source, None))}))
+    many.append(Verdict("zoe", "ps1", {"p1": Graded(result, rebuild(source, None))}, Path()))
     found = report_page("ps1", many, language)
     body = found.partition("</style>")[2]
     assert body.count("<svg") == 2
@@ -232,6 +235,6 @@ def test_the_report_counts_and_draws(source: Bundle, language: str) -> None:
 
 def test_a_report_of_nothing_but_refusals_is_possible(source: Bundle) -> None:
     result = nothing_earned(source, "rejected", "empty")
-    only = Verdict("zoe", "ps1", {"p1": Graded(result, rebuild(source, None))})
+    only = Verdict("zoe", "ps1", {"p1": Graded(result, rebuild(source, None))}, Path())
     assert "zoe" in report_page("ps1", [only], "en")
     assert "zoe" in grades_csv([only])

@@ -227,6 +227,32 @@ def test_autograded_notebooks_serve_the_form_grader(root: Path) -> None:
     assert (path.parent / "numbers.csv").exists()
 
 
+def test_the_form_grader_lists_everyone_as_graded(root: Path, monkeypatch) -> None:
+    from nbgrader.apps import NbGraderAPI
+
+    monkeypatch.chdir(root)
+    for name in ("ani", "budi", "citra"):
+        folder = hand_in(root, name, submission() if name != "citra" else "{")
+        if name != "ani":
+            (folder / "timestamp.txt").write_text("2020-01-01 00:00:00 UTC")
+    (root / "arrivals.csv").write_text(
+        "student,assignment,arrived\n"
+        "ani,ps1,2026-09-14T20:00:00+07:00\n"
+        "citra,ps1,2026-09-14T21:00:00+07:00\n"
+    )
+    grade(root)
+    course = Course(root)
+    listed = NbGraderAPI(course.directory, config=course.config).get_submissions("ps1")
+    assert [
+        (s["student"], s["autograded"], s["score"], s["needs_manual_grade"]) for s in listed
+    ] == [
+        ("ani", True, 5, True),
+        ("budi", True, 5, True),
+        ("citra", True, 0, True),
+    ]
+    assert listed[0]["timestamp"] == "2026-09-14T13:00:00"
+
+
 def test_removed_cells_with_marks_stop_before_anything_is_lost(root: Path) -> None:
     hand_in(root, "ani", submission())
     grade(root)

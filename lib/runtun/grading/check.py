@@ -15,7 +15,7 @@ from runtun.grading.runner import KernelRunner, Runner
 from runtun.grading.verdict import Result, judge
 from runtun.grading.words import WORDS, number, reason_in, say
 
-_SIGNS = {"passed": "✓", "partial": "◐", "manual": "…", "blank": "…"}
+_SIGNS = {"passed": "✓", "partial": "◐", "manual": "…", "blank": "…", "later": "…"}
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,19 @@ class CheckReport:
     Args:
         result: the verdict on the tests in the notebook.
         language: in which to speak.
+        later: tests of which the student's copy holds nothing that could run.
     """
 
     result: Result
     language: str
+    later: frozenset[str] = frozenset()
 
     @property
     def tested(self) -> list[Any]:
-        """The scores that tests decided."""
-        return [s for s in self.result.scores.values() if s.state not in ("manual", "blank")]
+        """The scores that tests in the notebook decided."""
+        by_hand = ("manual", "blank")
+        scores = self.result.scores.values()
+        return [s for s in scores if s.state not in by_hand and s.grade_id not in self.later]
 
     @property
     def all_pass(self) -> bool:
@@ -50,12 +54,12 @@ class CheckReport:
         lines = []
         width = max(len(name) for name in self.result.scores)
         for score in self.result.scores.values():
-            earned = "–" if score.points is None else number(score.points)
-            if score.state == "blank":
-                earned = "–"
+            tested = score in self.tested
+            earned = number(score.points or 0.0) if tested else "–"
             points = f"{earned} / {number(score.max_points)}"
-            sign = _SIGNS.get(score.state, "✗")
-            state = WORDS[language][score.state]
+            state = "later" if score.grade_id in self.later else score.state
+            sign = _SIGNS.get(state, "✗")
+            state = WORDS[language][state]
             lines.append(f"{sign} {score.grade_id.ljust(width)}  {points.rjust(9)}  {state}")
             hint = hint_text(score, language)
             lines += [f"    {line}" for line in hint.splitlines()]
@@ -64,7 +68,9 @@ class CheckReport:
         lines += ["", say(language, "check_points", points=points, max_points=best)]
         if self.all_pass and self.tested:
             lines.append(say(language, "check_all"))
-        by_hand = sum(s.max_points for s in self.result.scores.values() if s not in self.tested)
+        by_hand = sum(
+            s.max_points for s in self.result.scores.values() if s.state in ("manual", "blank")
+        )
         if by_hand:
             lines.append(say(language, "check_manual", points=number(by_hand)))
         lines.append(say(language, "check_hidden"))
@@ -80,9 +86,9 @@ class CheckReport:
             "scores": [
                 {
                     "grade_id": score.grade_id,
-                    "points": score.points,
+                    "points": score.points if score in self.tested else None,
                     "max_points": score.max_points,
-                    "state": score.state,
+                    "state": "later" if score.grade_id in self.later else score.state,
                     "message": score.message,
                     "error": score.error,
                 }
@@ -127,7 +133,18 @@ def check_notebook(
     result = judge(rebuilt, outcome)
     if result.status == "error":
         raise CourseError(result.reason)
-    return CheckReport(result, spoken)
+    later = {c.id for c in bundle.cells if c.role == "test" and not runs_anything(c.source)}
+    return CheckReport(result, spoken, frozenset(later))
+
+
+def runs_anything(source: str) -> bool:
+    """Say whether a cell holds more than comments.
+
+    >>> runs_anything("# 1 point: hidden tests"), runs_anything("assert f(1)")
+    (False, True)
+    """
+    lines = (line.strip() for line in source.splitlines())
+    return any(line and not line.startswith("#") for line in lines)
 
 
 def _as_it_is(bundle: Bundle) -> list[RebuiltCell]:

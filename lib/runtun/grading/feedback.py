@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def write_autograded(course: Course, verdict: Verdict) -> None:
         # Stock nbgrader leaves these files without write permission; replacing them is allowed.
         write_atomically(folder / f"{name}.ipynb", json.dumps(notebook, indent=1) + "\n")
     if verdict.arrival is not None:
-        stamp = verdict.arrival.time.strftime("%Y-%m-%d %H:%M:%S.%f %z")
+        stamp = verdict.arrival.time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f UTC")
         write_atomically(folder / "timestamp.txt", stamp)
     for name, path in _course_files(verdict).items():
         if not (folder / name).exists():

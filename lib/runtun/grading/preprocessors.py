@@ -61,6 +61,7 @@ class GradeFromSource(NbGraderPreprocessor):
             reason = verdict.reason if verdict is not None else "no verdict"
             raise RuntimeError(f"{handed.student}: {reason}")
         graded = verdict.notebooks[name]
+        session.course.stamp(verdict.folder, verdict.arrival)
         directory = session.course.directory
         with GradebookWriter(directory.db_url, directory.course_id) as writer:
             writer.register(session.assignment, session.bundles, session.due)

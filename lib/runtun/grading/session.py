@@ -60,6 +60,7 @@ class Verdict:
         student: who.
         assignment: what.
         notebooks: by name.
+        folder: where the submission is.
         arrival: when it came in, if anybody knows.
         late_seconds: how late, with extensions; 0 if in time.
         penalty: points taken off for that, by the course's own rule.
@@ -70,6 +71,7 @@ class Verdict:
     student: str
     assignment: str
     notebooks: dict[str, Graded]
+    folder: Path
     arrival: Arrival | None = None
     late_seconds: float = 0.0
     penalty: float = 0.0
@@ -224,6 +226,7 @@ class Session:
             self.due = writer.register(self.assignment, self.bundles, self.due)
             for verdict in self._graded(handed, make_runner, jobs):
                 if verdict.status != "error":
+                    self.course.stamp(verdict.folder, verdict.arrival)
                     writer.write(
                         self.assignment,
                         verdict.student,
@@ -350,6 +353,7 @@ class Session:
             handed.student,
             self.assignment,
             graded,
+            handed.folder,
             arrival=None if blocked else self.course.arrival(handed, self.assignment),
             notes=(*notes, *(note for g in graded.values() for note in g.result.notes)),
         )
