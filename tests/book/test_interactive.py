@@ -1,0 +1,173 @@
+"""Interactive figures: loaded where they are used, true to the data, alive in a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from docutils import nodes
+from docutils.utils import new_document
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+
+from book._ext.interactive import SCRIPTS, names
+from runtun.data.loaders import load_taylor
+from tests.support import ROOT
+
+FIGURE = ".. figure:: {name}.png\n   :figclass: interactive-{name}\n   :alt: what it shows\n"
+
+
+def build(folder: Path, pages: dict[str, str]) -> Path:
+    """Build a small site with the extension and return its folder."""
+    source = folder / "source"
+    source.mkdir()
+    for page, text in pages.items():
+        (source / f"{page}.rst").write_text(f"{page}\n=====\n\n{text}")
+    for name in ("order", "windows", "nowhere"):
+        (source / f"{name}.png").write_bytes(b"")
+    out = folder / "html"
+    app = Sphinx(
+        str(source), None, str(out), str(folder / "doctrees"), "html", status=None, warning=None,
+        confoverrides={"extensions": ["book._ext.interactive"], "html_theme": "basic"},
+    )  # fmt: skip
+    app.build()
+    return out
+
+
+def test_the_figures_of_a_page_are_found_once_each() -> None:
+    page = new_document("page")
+    for classes in (
+        ["interactive-order"],
+        ["wide"],
+        ["interactive-windows"],
+        ["interactive-order"],
+    ):
+        page += nodes.figure(classes=classes)
+    assert names(page) == ["order", "windows"]
+
+
+def test_only_a_page_with_a_figure_loads_its_script(tmp_path: Path) -> None:
+    site = build(tmp_path, {"index": "Plain.", "live": FIGURE.format(name="order")})
+    live, plain = (site / "live.html").read_text(), (site / "index.html").read_text()
+    scripts = re.findall(r'src="_static/(interactive/[\w.]+)', live)
+    assert scripts == ["interactive/kit.js", "interactive/order.js"]
+    assert "interactive/kit.css" in live
+    assert "interactive/" not in plain
+    for script in [*scripts, "interactive/kit.css"]:
+        copied = (site / "_static" / script).read_text()
+        assert copied == (SCRIPTS / Path(script).name).read_text()
+
+
+def test_a_figure_without_a_script_fails_the_build(tmp_path: Path) -> None:
+    with pytest.raises(ExtensionError, match=r"nowhere\.js in book/interactive"):
+        build(tmp_path, {"index": FIGURE.format(name="nowhere")})
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_every_script_is_used_in_both_languages(language: str) -> None:
+    pages = "".join(page.read_text() for page in (ROOT / "book" / language).glob("*.md"))
+    used = set(re.findall(r":figclass: interactive-([\w-]+)", pages))
+    assert used == {script.stem for script in SCRIPTS.glob("*.js")} - {"kit"}
+
+
+def test_scripts_ask_no_other_host() -> None:
+    for script in SCRIPTS.iterdir():
+        addresses = set(re.findall(r"https?://[\w./]+", script.read_text()))
+        assert addresses <= {"http://www.w3.org/2000/svg"}, script.name
+
+
+def test_the_week_in_the_script_is_the_first_of_the_data() -> None:
+    script = (SCRIPTS / "order.js").read_text()
+    week = json.loads(re.search(r"demand = (\[.*?\])", script, re.DOTALL)[1].replace(",\n  ]", "]"))
+    np.testing.assert_array_equal(week, load_taylor().to_numpy()[:336])
+
+
+# --- in a browser -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def live(browser, tmp_path: Path):
+    """Open a figure in a page of its own, in a language."""
+    contexts, errors = [], []
+
+    def open_figure(name: str, language: str = "en"):
+        scripts = "".join(
+            f"<script>{(SCRIPTS / f'{s}.js').read_text()}</script>" for s in ("kit", name)
+        )
+        context = browser.new_context(viewport={"width": 390, "height": 800})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(error))
+        page.set_content(
+            f'<!doctype html><html lang="{language}"><body><figure class="interactive-{name}">'
+            f'<a href="x.svg"><img alt="what it shows"></a></figure>{scripts}</body></html>'
+        )
+        return page
+
+    yield open_figure
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def report(page) -> str:
+    """What the figure says."""
+    return page.locator("[role=status]").inner_text()
+
+
+@pytest.mark.browser
+def test_order_begins_with_the_data_and_destroys_it_by_keyboard(live) -> None:
+    page = live("order")
+    week = load_taylor().to_numpy(dtype=float)[:336]
+    error, r = np.abs(np.diff(week)).mean(), np.corrcoef(week[:-1], week[1:])[0, 1]
+    mean = f"Mean {week.mean():,.0f} MW and standard deviation {week.std():,.0f} MW"
+    assert f"wrong by {error:,.0f} MW" in report(page)
+    assert mean in report(page)
+    assert float(re.search(r"neighbours (-?[\d.]+\d)", report(page))[1]) == pytest.approx(
+        r, abs=0.02
+    )
+    page.get_by_role("slider").focus()
+    page.keyboard.press("End")
+    shuffled = float(re.search(r"wrong by ([\d,]+) MW", report(page))[1].replace(",", ""))
+    assert shuffled > 5 * error
+    assert mean in report(page)  # places change, values do not
+    page.get_by_role("button").press("Enter")
+    assert f"wrong by {shuffled:,.0f} MW" not in report(page)
+    page.get_by_role("slider").press("Home")
+    assert f"wrong by {error:,.0f} MW" in report(page)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("size", "horizon", "stride"), [(6, 2, 1), (8, 3, 4), (1, 1, 6)])
+def test_windows_are_counted_as_the_page_says(live, size: int, horizon: int, stride: int) -> None:
+    page = live("windows")
+    for slider, value in zip(
+        page.get_by_role("slider").all(), (size, horizon, stride), strict=True
+    ):
+        slider.fill(str(value))
+    count = (24 - size - horizon) // stride + 1
+    assert f"= {count} windows" in report(page)
+    assert page.locator("svg g g").count() == count
+    assert "0 were already in a training window" in report(page)  # split by time: nothing leaks
+
+
+@pytest.mark.browser
+def test_sharing_windows_out_at_random_leaks_and_says_so(live) -> None:
+    page = live("windows", "id")
+    assert "0 sudah pernah ada di sebuah jendela latih" in report(page)
+    page.get_by_label("potong jendela, lalu bagikan secara acak").check()
+    leaked = int(re.search(r"(\d+) sudah pernah ada", report(page))[1])
+    assert leaked > 0
+    assert page.locator('rect[fill="#d55e00"]').count() >= leaked
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["order", "windows"])
+def test_a_figure_fits_a_phone_and_keeps_its_description(live, name: str) -> None:
+    page = live(name)
+    assert page.locator("svg").get_attribute("aria-label") == "what it shows"
+    assert page.locator("img").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
