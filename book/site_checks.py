@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -63,9 +64,8 @@ class Site:
                 target /= "index.html"
             if not target.is_file():
                 found.append(f"broken link {address}")
-            elif parts.fragment and target in self.anchors:
-                if unquote(parts.fragment) not in self.anchors[target]:
-                    found.append(f"broken anchor {address}")
+            elif unquote(parts.fragment) not in self.anchors.get(target, set()) | {""}:
+                found.append(f"broken anchor {address}")
         return sorted(found)
 
     def foreign(self, page: html.HtmlElement) -> list[str]:
@@ -95,8 +95,9 @@ class Site:
     def leftovers(self, page: html.HtmlElement) -> list[str]:
         """Find Markdown that was not rendered."""
         found = []
-        skipped = "ancestor::pre or ancestor::code or ancestor::script or ancestor::style or ancestor::*[contains(@class, 'katex')]"
-        for text in page.xpath(f"//article//text()[not({skipped})]"):
+        code = "ancestor::pre or ancestor::code or ancestor::script or ancestor::style"
+        formula = "ancestor::*[contains(@class, 'katex')]"
+        for text in page.xpath(f"//article//text()[not({code} or {formula})]"):
             for what, pattern in LEFTOVERS.items():
                 if match := pattern.search(text):
                     around = text[max(0, match.start() - 20) : match.end() + 30].strip()
@@ -114,11 +115,13 @@ class Site:
         levels = [int(h.tag[1]) for h in page.iter("h1", "h2", "h3", "h4", "h5", "h6")]
         if levels.count(1) != 1:
             found.append(f"{levels.count(1)} main headings")
-        for above, below in zip(levels, levels[1:], strict=False):
+        for above, below in itertools.pairwise(levels):
             if below > above + 1:
                 found.append(f"a heading of level {below} follows one of level {above}")
         ids = page.xpath("//@id")
-        found += [f"the id {name!r} stands twice" for name in sorted({i for i in ids if ids.count(i) > 1})]
+        found += [
+            f"the id {name!r} stands twice" for name in sorted({i for i in ids if ids.count(i) > 1})
+        ]
         return found
 
 

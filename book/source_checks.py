@@ -203,9 +203,12 @@ def compare_pages(one: Page, other: Page) -> list[str]:
 def compare_languages(book: Path) -> list[str]:
     """Return every difference between the two trees that is not one of words."""
     first, second = (book / language for language in LANGUAGES)
-    names = [{p.relative_to(tree).as_posix() for p in tree.rglob("*.md")} for tree in (first, second)]
+    names = [
+        {p.relative_to(tree).as_posix() for p in tree.rglob("*.md")} for tree in (first, second)
+    ]
     problems = [
-        f"{name}: exists in one language only" for name in sorted(names[0].symmetric_difference(names[1]))
+        f"{name}: exists in one language only"
+        for name in sorted(names[0].symmetric_difference(names[1]))
     ]
     for name in sorted(names[0] & names[1]):
         pages = [read_page((tree / name).read_text(encoding="utf-8")) for tree in (first, second)]
@@ -245,7 +248,9 @@ def find_forbidden(book: Path) -> list[str]:
             for path in sorted((book / language).rglob("*.md"))
             for line, text in read_page(path.read_text(encoding="utf-8")).prose
         ]
-        texts += [(f"glossary.yml {key}", entry[language]["gloss"]) for key, entry in entries.items()]
+        texts += [
+            (f"glossary.yml {key}", entry[language]["gloss"]) for key, entry in entries.items()
+        ]
         for place, text in texts:
             for pattern, wrong, part in rules:
                 if pattern.search(text):

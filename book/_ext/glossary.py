@@ -181,7 +181,9 @@ def visit_term(self: HTML5Translator, node: term_hint) -> None:
 def depart_term(self: HTML5Translator, node: term_hint) -> None:
     """Close the link and add the hint."""
     gloss = self.encode(node["gloss"])
-    self.body.append(f'</a><span class="hint" role="tooltip" id="{node["hint_id"]}">{gloss}</span></span>')
+    self.body.append(
+        f'</a><span class="hint" role="tooltip" id="{node["hint_id"]}">{gloss}</span></span>'
+    )
 
 
 def ignore(self: Any, node: nodes.Node) -> None:

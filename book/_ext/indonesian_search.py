@@ -12,8 +12,7 @@ from typing import ClassVar
 from sphinx.application import Sphinx
 from sphinx.search import SearchLanguage, languages
 
-STOP_WORDS = frozenset(
-    """
+_WORDS = """
     ada adalah adanya agar akan aku anda antara apa apabila apakah atau
     bagaimana bagi bahkan bahwa banyak beberapa begitu belum berupa biasanya bila bisa boleh bukan
     cara cukup dahulu dalam dan dapat dari daripada demi demikian dengan di dia dua dulu
@@ -26,8 +25,8 @@ STOP_WORDS = frozenset(
     sering serta sesuai sesuatu sesudah setelah setiap sini situ suatu sudah supaya
     tanpa tapi telah tentang tentu terhadap ternyata tersebut tetap tetapi tiap tidak untuk
     walau walaupun yaitu yakni yang
-    """.split()
-)
+"""
+STOP_WORDS = frozenset(_WORDS.split())
 """Words that tell nothing about a page."""
 
 

@@ -44,7 +44,7 @@ def add_page_context(
     context["alternates"].append(("x-default", f"{to_site}index.html"))
     context["landing_url"] = f"{root}../index.html?choose"
     context["repository_url"] = app.config.runtun_repository
-    if "<meta name=\"description\"" not in (context.get("metatags") or ""):
+    if '<meta name="description"' not in (context.get("metatags") or ""):
         text = describe(doctree)
         if text:
             context["fallback_description"] = text

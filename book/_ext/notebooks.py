@@ -57,7 +57,9 @@ def _glue(name, value, display=True):
 sys.modules["myst_nb"] = types.ModuleType("myst_nb")
 sys.modules["myst_nb"].glue = _glue"""
 
-FENCE = re.compile(r"^(?P<indent> *)(?P<marks>`{3,}|~{3,}|:{3,})(?:\{(?P<name>[^}]+)\})?(?P<rest>.*)$")
+FENCE = re.compile(
+    r"^(?P<indent> *)(?P<marks>`{3,}|~{3,}|:{3,})(?:\{(?P<name>[^}]+)\})?(?P<rest>.*)$"
+)
 """The opening line of a fence, a directive's when it has a name."""
 
 
@@ -159,7 +161,15 @@ def directive_to_plain(name: str, argument: str, lines: list[str], context: Cont
         return inner()
     if name == "table":
         return (f"**{inline_to_plain(argument, context)}**\n\n" if argument else "") + inner()
-    if name in ("bibliography", "glossary-page", "status", "glue", "glue:any", "toctree", "contents"):
+    if name in (
+        "bibliography",
+        "glossary-page",
+        "status",
+        "glue",
+        "glue:any",
+        "toctree",
+        "contents",
+    ):
         return ""
     if name == "exercise-card":
         return quote(f"**{word('exercise', language)} {argument}**\n\n{inner()}")
@@ -272,7 +282,9 @@ def to_plain(text: str, context: Context) -> str:
                 indent = len(fence["indent"])
                 block = [line[indent:] if line[:indent].isspace() else line for line in block]
                 plain = directive_to_plain(fence["name"], fence["rest"].strip(), block, context)
-                out.append("\n".join(f"{fence['indent']}{row}".rstrip() for row in plain.splitlines()))
+                out.append(
+                    "\n".join(f"{fence['indent']}{row}".rstrip() for row in plain.splitlines())
+                )
             else:
                 out.append("\n".join(lines[position : end + 1]))
             position = end + 1
@@ -378,8 +390,7 @@ class Pages:
             equations={label: str(number) for label, (_, number) in equations.items()},
             titles=titles,
             terms={
-                key: entry[config.language]["term"]
-                for key, entry in glossary_of(self.app).items()
+                key: entry[config.language]["term"] for key, entry in glossary_of(self.app).items()
             },
             citations=self.citations,
             site=f"{site}/{config.language}/" if site else "",
@@ -434,9 +445,7 @@ def connect(app: Sphinx) -> tuple[Callable[..., None], Callable[..., None]]:
         config = app.config
         context["notebook_url"] = f"{context.get('content_root', './')}notebooks/{page}.ipynb"
         path = f"{config.language}/notebooks/{page}.ipynb"
-        context["colab_url"] = colab_url(
-            config.runtun_repository, config.runtun_site_branch, path
-        )
+        context["colab_url"] = colab_url(config.runtun_repository, config.runtun_site_branch, path)
 
     def finish(app: Sphinx, exception: Exception | None) -> None:
         if exception is None and app.builder.name == "html":

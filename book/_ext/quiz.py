@@ -38,7 +38,10 @@ class quiz_text(nodes.General, nodes.Element):
     """A piece of a quiz; `role` says which."""
 
 
-KEY = re.compile(r"^(?P<indent> *)(?P<item>- +)?(?P<key>question|options|text|answer|explain):(?: +|$)(?P<value>.*)$")
+KEY = re.compile(
+    r"^(?P<indent> *)(?P<item>- +)?(?P<key>question|options|text|answer|explain):"
+    r"(?: +|$)(?P<value>.*)$"
+)
 
 
 def parse_quiz(text: str) -> dict[str, Any]:

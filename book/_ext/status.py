@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import json
 import os
@@ -96,14 +97,19 @@ def results_of(folder: Path) -> list[tuple[str, str]]:
     return rows
 
 
-def make_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> nodes.table:
-    """Return a table of plain texts; the first column names the row."""
+Cell = str | nodes.Node
+
+
+def make_table(header: Sequence[Cell], rows: Sequence[Sequence[Cell]]) -> nodes.table:
+    """Return a table of texts or inline nodes."""
     group = nodes.tgroup(cols=len(header))
     group += [nodes.colspec(colwidth=1) for _ in header]
 
-    def make_row(cells: Sequence[str]) -> nodes.row:
+    def make_row(cells: Sequence[Cell]) -> nodes.row:
         row = nodes.row()
-        row += [nodes.entry("", nodes.paragraph("", cell)) for cell in cells]
+        for cell in cells:
+            content = nodes.Text(cell) if isinstance(cell, str) else cell
+            row += nodes.entry("", nodes.paragraph("", "", content))
         return row
 
     group += nodes.thead("", make_row(header))
@@ -111,24 +117,25 @@ def make_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> nodes.ta
     return nodes.table("", group)
 
 
-def make_status(app: Sphinx) -> list[nodes.Node]:
-    """Return the sections of the page."""
+def make_status(app: Sphinx, status: str) -> list[nodes.Node]:
+    """Return the tables of the page `status`."""
     language = app.config.language
-    t = {key: word(key, language) for key in (
-        "versions", "package", "version", "executions", "page", "seconds", "executed", "no_code",
-        "machine", "property", "value", "processor", "cores", "system", "results", "file", "recorded", "no_results",
-        "translation", "last_change", "state",
-    )}  # fmt: skip
+    t = functools.partial(word, language=language)
     pages = sorted(app.env.found_docs)
+
+    def link(page: str) -> nodes.reference:
+        uri = app.builder.get_relative_uri(status, page)
+        return nodes.reference("", app.env.titles[page].astext(), refuri=uri, internal=True)
+
     data: dict[str, Any] = getattr(app.env, "nb_metadata", {})
     executions = []
     for page in pages:
         run = data.get(page, {}).get("exec_data") or {}
         if run.get("runtime"):
             day = datetime.fromtimestamp(run["mtime"], UTC).strftime("%Y-%m-%d %H:%M")
-            executions.append((page, f"{run['runtime']:.1f}", day))
+            executions.append((link(page), f"{run['runtime']:.1f}", day))
         else:
-            executions.append((page, t["no_code"], ""))
+            executions.append((link(page), t("no_code"), ""))
     book = Path(app.srcdir).parent
     changes = []
     for page in pages:
@@ -136,28 +143,28 @@ def make_status(app: Sphinx) -> list[nodes.Node]:
         own = last_change(source)
         twin = last_change(book / other(language) / source.relative_to(app.srcdir))
         day = own.date().isoformat() if own else "?"
-        changes.append((page, day, freshness(own, twin, language)))
+        changes.append((link(page), day, freshness(own, twin, language)))
     results = results_of(Path(app.config.runtun_results)) if app.config.runtun_results else []
     machine = [
-        (t["processor"], processor()),
-        (t["cores"], str(os.cpu_count())),
-        (t["system"], f"{platform.system()} {platform.machine()}"),
+        (t("processor"), processor()),
+        (t("cores"), str(os.cpu_count())),
+        (t("system"), f"{platform.system()} {platform.machine()}"),
     ]
     found: list[nodes.Node] = [
-        nodes.rubric("", t["executions"]),
-        make_table((t["page"], t["seconds"], t["executed"]), executions),
-        nodes.rubric("", t["machine"]),
-        make_table((t["property"], t["value"]), machine),
-        nodes.rubric("", t["versions"]),
-        make_table((t["package"], t["version"]), versions()),
-        nodes.rubric("", t["results"]),
+        nodes.rubric("", t("executions")),
+        make_table((t("page"), t("seconds"), t("executed")), executions),
+        nodes.rubric("", t("machine")),
+        make_table((t("property"), t("value")), machine),
+        nodes.rubric("", t("versions")),
+        make_table((t("package"), t("version")), versions()),
+        nodes.rubric("", t("results")),
     ]
     if results:
-        found.append(make_table((t["file"], t["recorded"]), results))
+        found.append(make_table((t("file"), t("recorded")), results))
     else:
-        found.append(nodes.paragraph("", t["no_results"].replace("`", "")))
-    found.append(nodes.rubric("", t["translation"]))
-    found.append(make_table((t["page"], t["last_change"], t["state"]), changes))
+        found.append(nodes.paragraph("", t("no_results").replace("`", "")))
+    found.append(nodes.rubric("", t("translation")))
+    found.append(make_table((t("page"), t("last_change"), t("state")), changes))
     return found
 
 
@@ -169,7 +176,7 @@ def pages_to_rewrite(app: Sphinx, env: Any) -> list[str]:
 def fill_in(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Replace each placeholder."""
     for node in list(doctree.findall(status_page)):
-        node.replace_self(make_status(app))
+        node.replace_self(make_status(app, page))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

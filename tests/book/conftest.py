@@ -1,0 +1,94 @@
+"""A tiny book in two languages, built once for the tests of the site's machinery."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from book.build import Book, build
+from tests.support import chromium
+
+FIXTURE = Path(__file__).parent / "fixture"
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+]  # fmt: skip
+
+
+@dataclass
+class Built:
+    """The tiny book after its build."""
+
+    book: Book
+    log: str
+
+    @property
+    def site(self) -> Path:
+        """The finished site."""
+        return self.book.out
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Build the tiny book in both languages, as at deploy time."""
+    folder = tmp_path_factory.mktemp("tiny") / "_build"
+    book = Book(
+        source=FIXTURE,
+        toc=FIXTURE / "_toc.yml",
+        work=folder / "book",
+        out=folder / "html",
+        library=FIXTURE,
+        environment={
+            "RUNTUN_SITE_URL": "https://course.example",
+            "RUNTUN_REPOSITORY": "https://github.com/some/course",
+            "RUNTUN_BRANCH": "main",
+            "RUNTUN_SITE_BRANCH": "gh-pages",
+        },
+    )
+    lines: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("book.build.say", lambda text="": lines.append(text))
+        build(book, ["id", "en"])
+    return Built(book, "\n".join(lines))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """The system's Chromium, once for all tests."""
+    path = chromium()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        instance = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        yield instance
+        instance.close()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Serve files without a line for each."""
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator:
+    """Return a function that serves a folder on this machine and returns its address."""
+    servers = []
+
+    def start(folder: Path) -> str:
+        handler = functools.partial(QuietHandler, directory=str(folder))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}/"
+
+    yield start
+    for server in servers:
+        server.shutdown()

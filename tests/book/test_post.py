@@ -1,0 +1,82 @@
+"""What is mended between Sphinx and the reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lxml import html
+
+from book.post import finish, mend
+
+PAGE = """<!DOCTYPE html><html lang="id"><head><title>T</title>{head}</head><body>
+<main><article>{body}</article></main></body></html>"""
+
+
+def mended(body: str = "", head: str = "", language: str = "id") -> html.HtmlElement:
+    """Return a page after mending."""
+    return html.document_fromstring(mend(PAGE.format(head=head, body=body), language))
+
+
+def test_nothing_of_other_hosts_is_left():
+    page = mended(
+        '<script>let thebe_selector = "x"</script><p>kept</p>',
+        '<script src="https://cdn.example/MathJax.js"></script>'
+        '<link rel="stylesheet" href="https://cdn.example/a.css">'
+        '<script src="_static/scripts/fontawesome.js?digest=1"></script>'
+        '<script src="_static/runtun.js"></script>',
+    )
+    assert page.xpath("//script/@src") == ["_static/runtun.js"]
+    assert page.xpath("//script/text() | //link") == []
+    assert page.xpath("//p/text()") == ["kept"]
+
+
+def test_folded_cells_speak_the_language():
+    body = (
+        '<details class="hide above-input"><summary>'
+        '<p class="collapsed">Show code cell source</p>'
+        '<p class="expanded">Hide code cell source</p>'
+        "</summary>x</details>"
+    )
+    assert mended(body).xpath("//summary/span/text()") == ["Tampilkan kode", "Sembunyikan kode"]
+    english = mended(body, language="en").xpath("//summary/span/text()")
+    assert english == ["Show the code", "Hide the code"]
+
+
+def test_a_file_name_is_no_description():
+    page = mended('<img src="_images/a1b2.svg" alt="_images/a1b2.svg"><img src="x" alt="a line">')
+    assert [image.get("alt") for image in page.xpath("//img")] == [None, "a line"]
+
+
+def test_wide_tables_scroll_by_themselves():
+    page = mended("<table><tr><td>x</td></tr></table>after")
+    assert page.xpath("string(//div[@class='table-scroll']/table)") == "x"
+    assert page.xpath("//article")[0].text_content() == "xafter"
+
+
+def test_formulas_and_svg_survive():
+    body = '<svg viewBox="0 0 1 1"><path d="M0 0h1"/></svg><math><mi>x</mi></math>'
+    page = mended(body)
+    assert page.xpath("//svg/path/@d") == ["M0 0h1"]
+    assert page.xpath("string(//math/mi)") == "x"
+
+
+def test_dead_weight_stays_behind_and_the_source_is_untouched(tmp_path: Path):
+    raw, site = tmp_path / "raw", tmp_path / "site"
+    for name, text in {
+        "index.html": PAGE.format(head="", body="<p>x</p>"),
+        "_static/a.js": "x()\n//# sourceMappingURL=a.js.map\n",
+        "_static/a.js.map": "{}",
+        "_static/scripts/fontawesome.js": "x",
+        "_static/sphinx-thebe.js": "x",
+        "_static/webpack-macros.html": "{% x %}",
+        ".buildinfo": "x",
+    }.items():
+        (raw / name).parent.mkdir(parents=True, exist_ok=True)
+        (raw / name).write_text(text)
+    site.mkdir()
+    (site / "stale.html").write_text("from an older build")
+    assert finish(raw, site, "id") == 1
+    left = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
+    assert left == {"index.html", "_static/a.js"}
+    assert (site / "_static" / "a.js").read_text().strip() == "x()"
+    assert "sourceMappingURL" in (raw / "_static" / "a.js").read_text()
