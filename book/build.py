@@ -66,6 +66,8 @@ class Book:
         work: where Sphinx works; its name must be `_build` or lie under one of that name.
         out: where the site goes.
         library: the code that pages import; the outputs of a page depend on it.
+        exercises: the assignments, one folder per language.
+        results: measured results, which pages read.
     """
 
     source: Path = ROOT / "book"
@@ -74,6 +76,8 @@ class Book:
     work: Path = ROOT / "_build" / "book"
     out: Path = ROOT / "_build" / "html"
     library: Path = ROOT / "lib" / "runtun"
+    exercises: Path = ROOT / "exercises"
+    results: Path = ROOT / "results"
     environment: dict[str, str] = field(
         default_factory=lambda: {
             name: os.environ.get(name, default)
@@ -106,6 +110,8 @@ def hash_files(paths: Iterable[Path], base: Path, digest: Any) -> None:
 def files_under(folder: Path, skip: tuple[str, ...] = ()) -> list[Path]:
     """Return the files of a folder that are sources."""
     ignored = {"__pycache__", ".ipynb_checkpoints", "_build", *skip}
+    if not folder.is_dir():
+        return []
     return [
         path
         for path in folder.rglob("*")
@@ -137,8 +143,7 @@ def execution_key(book: Book) -> str:
     hash_files([constraints] if constraints.is_file() else [], ROOT, digest)
     library = files_under(book.library, skip=("grading", "cli.py"))
     hash_files(library, book.library, digest)
-    results = ROOT / "results"
-    hash_files(files_under(results) if results.is_dir() else [], ROOT, digest)
+    hash_files(files_under(book.results), book.results, digest)
     return digest.hexdigest()[:12]
 
 
@@ -147,15 +152,16 @@ def state_of(book: Book, languages: list[str]) -> str:
     digest = hashlib.sha256(execution_key(book).encode())
     digest.update(installed(MACHINERY).encode())
     digest.update(json.dumps([languages, book.environment]).encode())
-    for folder in {book.source, ROOT / "book"}:
-        hash_files(files_under(folder), folder, digest)
+    hash_files(files_under(book.source), book.source, digest)
+    if book.source != ROOT / "book":
+        machinery = files_under(ROOT / "book", skip=LANGUAGES)
+        hash_files(machinery, ROOT / "book", digest)
     for path in (book.config, book.toc):
         hash_files([path], path.parent, digest)
-    exercises = ROOT / "exercises"
-    hash_files(files_under(exercises) if exercises.is_dir() else [], ROOT, digest)
+    hash_files(files_under(book.exercises), book.exercises, digest)
     log = subprocess.run(
-        ["git", "log", "-1", "--format=%H", "--", "book"],
-        cwd=ROOT,
+        ["git", "log", "-1", "--format=%H", "--", "."],
+        cwd=book.source,
         capture_output=True,
         check=False,
     )
@@ -195,6 +201,19 @@ def choose_language(node: Any, language: str) -> Any:
     return node
 
 
+def write_script_words(catalogue: Path) -> None:
+    """Write a catalogue once more in the form that Sphinx's scripts read, for the search page."""
+    from babel.messages.pofile import read_po
+
+    if not catalogue.is_file():
+        return
+    with catalogue.open(encoding="utf-8") as file:
+        messages = {str(message.id): message.string for message in read_po(file) if message.id}
+    data = {"locale": catalogue.parents[1].name, "messages": messages, "plural_expr": "0"}
+    text = f"Documentation.addTranslations({json.dumps(data, ensure_ascii=False)});\n"
+    catalogue.with_suffix(".js").write_text(text, encoding="utf-8")
+
+
 def write_config(book: Book, language: str) -> tuple[Path, Path]:
     """Write the configuration and table of contents of one language."""
     folder = book.work / "config" / language
@@ -202,6 +221,7 @@ def write_config(book: Book, language: str) -> tuple[Path, Path]:
     machinery = ROOT / "book"
     locale = book.work / "config" / "locale"
     shutil.copytree(machinery / "_locale", locale, dirs_exist_ok=True)
+    write_script_words(locale / language / "LC_MESSAGES" / "sphinx.po")
 
     config = yaml.safe_load(book.config.read_text(encoding="utf-8"))
     parts = config.pop("languages")
@@ -213,8 +233,8 @@ def write_config(book: Book, language: str) -> tuple[Path, Path]:
         "html_static_path": [str(machinery / "_static")],
         "nb_execution_cache_path": str(book.work.parent / "cache" / execution_key(book)),
         "runtun_report": str(folder / "report.json"),
-        "runtun_exercises": str(ROOT / "exercises"),
-        "runtun_results": str(ROOT / "results"),
+        "runtun_exercises": str(book.exercises),
+        "runtun_results": str(book.results),
         "runtun_glossary": str(book.source / "glossary.yml"),
         "runtun_site_url": site,
         "runtun_repository": book.environment["RUNTUN_REPOSITORY"].rstrip("/"),

@@ -128,7 +128,7 @@ class GlossaryPage(SphinxDirective):
                 term += [nodes.Text(" "), *self.inline(entry["symbol"])]
             if entry[twin]["term"].casefold() != entry[language]["term"].casefold():
                 term += nodes.Text(f" ({word('in_other_language', language)}: ")
-                term += nodes.inline("", entry[twin]["term"], classes=["twin-term"], lang=twin)
+                term += nodes.inline("", entry[twin]["term"], classes=[f"language-{twin}"])
                 term += nodes.Text(")")
             definition = nodes.definition("")
             definition += nodes.paragraph("", "", *self.inline(entry[language]["gloss"]))
@@ -190,15 +190,6 @@ def ignore(self: Any, node: nodes.Node) -> None:
     """Other builders write the words alone."""
 
 
-def mark_language(app: Sphinx, doctree: nodes.document) -> None:
-    """Mark a term of the other language as such, for screen readers (docutils drops `lang`)."""
-    for node in doctree.findall(nodes.inline):
-        if "twin-term" in node["classes"] and node.get("lang"):
-            text = nodes.Text(node.astext())
-            opening = nodes.raw("", f'<span lang="{node["lang"]}">', format="html")
-            node.replace_self([opening, text, nodes.raw("", "</span>", format="html")])
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register directive, role and node."""
     app.add_config_value("runtun_glossary", "", "")
@@ -209,6 +200,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     # Sphinx looks in its standard domain first, where a `term` for its own glossary lives.
     app.add_role_to_domain("std", "term", TermRole(), override=True)
     app.connect("builder-inited", read_glossary)
-    app.connect("doctree-read", mark_language)
     app.connect("doctree-resolved", resolve_terms)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

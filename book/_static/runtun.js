@@ -21,7 +21,7 @@ function place() {
   let section = target && target.closest("section");
   if (!section) {
     for (const candidate of document.querySelectorAll("article section")) {
-      if (candidate.getBoundingClientRect().top < 160) section = candidate;
+      if (candidate.getBoundingClientRect().top < innerHeight / 3) section = candidate;
     }
   }
   if (!section || !section.parentElement.closest("section")) return "";

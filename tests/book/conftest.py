@@ -44,6 +44,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Built:
         work=folder / "book",
         out=folder / "html",
         library=FIXTURE,
+        exercises=FIXTURE / "exercises",
+        results=FIXTURE / "results",
         environment={
             "RUNTUN_SITE_URL": "https://course.example",
             "RUNTUN_REPOSITORY": "https://github.com/some/course",

@@ -77,9 +77,9 @@ def test_the_switch_keeps_the_place(page, address, there, expected):
 
 def test_the_switch_keeps_the_place_of_a_reader_who_scrolled(page, address):
     page.goto(f"{address}en/lesson.html")
-    page.evaluate("document.querySelector('#quiz').scrollIntoView()")
+    page.evaluate("document.querySelector('#code').scrollIntoView()")
     page.evaluate("document.querySelector('a.language-switch').click()")
-    page.wait_for_url("**/id/lesson.html#section-3")
+    page.wait_for_url("**/id/lesson.html#section-2")
 
 
 def shown_framework(page) -> str:

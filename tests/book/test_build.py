@@ -36,8 +36,15 @@ def copy(tmp_path: Path) -> Book:
     """Return the tiny book in a folder where it may be damaged."""
     source = Path(shutil.copytree(FIXTURE, tmp_path / "book"))
     work = tmp_path / "_build"
-    return Book(source=source, toc=source / "_toc.yml", work=work / "book", out=work / "html",
-                library=source)  # fmt: skip
+    return Book(
+        source=source,
+        toc=source / "_toc.yml",
+        work=work / "book",
+        out=work / "html",
+        library=source,
+        exercises=source / "exercises",
+        results=source / "results",
+    )
 
 
 def damage(book: Book, old: str, new: str) -> None:
