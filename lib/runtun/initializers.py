@@ -80,6 +80,13 @@ def positive_sizes(**sizes: int) -> None:
             raise ValueError(f"`{name}` must be at least 1; received {size}.")
 
 
+def check_epsilon(epsilon: float) -> float:
+    """Return `epsilon`, or refuse it if it is not positive."""
+    if not epsilon > 0:
+        raise ValueError(f"`epsilon` must be positive; received {epsilon}.")
+    return epsilon
+
+
 def recurrence_target(recurrence: str, hidden_size: int, output_size: int) -> int:
     """Return the size of the layer into which the last output is fed.
 
@@ -93,9 +100,15 @@ def recurrence_target(recurrence: str, hidden_size: int, output_size: int) -> in
 
 
 def recurrent_weights(
-    rng: np.random.Generator, cell: str, input_size: int, hidden_size: int
+    rng: np.random.Generator,
+    cell: str,
+    input_size: int,
+    hidden_size: int,
+    *,
+    forget_bias: float = 1.0,
+    reset_after: bool = True,
 ) -> dict[str, np.ndarray]:
-    """Draw the first weights of a fused layer of a framework, in the layout of Keras.
+    """Draw the first weights of a recurrent layer, in the layout of Keras.
 
     As Keras draws them: W uniform and U orthogonal over all gates side by side, b zero except for
     the forget gate of an LSTM, which starts at 1 and so keeps the memory.
@@ -105,9 +118,11 @@ def recurrent_weights(
         cell: "rnn", "lstm" or "gru".
         input_size: D.
         hidden_size: H.
+        forget_bias: where the forget gate of an LSTM starts.
+        reset_after: whether the reset gate of a GRU acts after the projection.
 
     Returns:
-        {"W": (D, G H), "U": (H, G H), "b": (G H,), or (2, 3H) for a GRU}.
+        {"W": (D, G H), "U": (H, G H), "b": (G H,), or (2, 3H) for a GRU that resets after}.
 
     Raises:
         ValueError: if `cell` is unknown.
@@ -123,10 +138,10 @@ def recurrent_weights(
     weights = {
         "W": glorot_uniform(rng, (input_size, columns)),
         "U": orthogonal(rng, (hidden_size, columns)),
-        "b": np.zeros((2, columns) if cell == "gru" else columns),
+        "b": np.zeros((2, columns) if cell == "gru" and reset_after else columns),
     }
     if cell == "lstm":
-        weights["b"][hidden_size : 2 * hidden_size] = 1.0
+        weights["b"][hidden_size : 2 * hidden_size] = forget_bias
     return weights
 
 

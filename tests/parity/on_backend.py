@@ -18,6 +18,11 @@ def models(floor, options):
     """The models of this floor to compare."""
     return {
         "simple": floor.RNN(floor.SimpleRNNCell(D, H, **options()), return_sequences=True),
+        "lstm": floor.RNN(floor.LSTMCell(D, H, **options())),
+        "peephole": floor.RNN(floor.PeepholeLSTMCell(D, H, **options())),
+        "gru": floor.RNN(floor.GRUCell(D, H, **options())),
+        "gru_reset_before": floor.RNN(floor.GRUCell(D, H, reset_after=False, **options())),
+        "layer_norm": floor.RNN(floor.LayerNormRNNCell(D, H, **options())),
         "output_to_hidden": floor.RNN(floor.OutputRecurrentCell(D, H, K, **options())),
         "output_to_output": floor.RNN(
             floor.OutputRecurrentCell(D, H, K, recurrence="output_to_output", **options())

@@ -14,12 +14,27 @@ from tests.parity.floors import assert_equal, run_keras, run_scratch, run_torch
 
 FLOORS = {"scratch": runtun.scratch, "keras": runtun.keras, "torch": runtun.torch}
 RUN = {"scratch": run_scratch, "keras": run_keras, "torch": run_torch}
+READ = {
+    "scratch": lambda layer: layer.params,
+    "keras": parity.rnn_from_keras,
+    "torch": parity.rnn_from_torch,
+}
+WRITE = {
+    "scratch": lambda weights, layer: layer.load(weights),
+    "keras": parity.rnn_to_keras,
+    "torch": parity.rnn_to_torch,
+}
 B, T, D, H, K = 3, 6, 2, 5, 4
 
 MODELS = {
     "many_to_one": lambda f, o: f.RNN(f.SimpleRNNCell(D, K, **o)),
     "many_to_many": lambda f, o: f.RNN(f.SimpleRNNCell(D, K, **o), return_sequences=True),
     "relu": lambda f, o: f.RNN(f.SimpleRNNCell(D, K, activation="relu", **o)),
+    "lstm": lambda f, o: f.RNN(f.LSTMCell(D, K, **o), return_sequences=True),
+    "peephole": lambda f, o: f.RNN(f.PeepholeLSTMCell(D, K, **o), return_sequences=True),
+    "gru": lambda f, o: f.RNN(f.GRUCell(D, K, **o), return_sequences=True),
+    "gru_reset_before": lambda f, o: f.RNN(f.GRUCell(D, K, reset_after=False, **o)),
+    "layer_norm": lambda f, o: f.RNN(f.LayerNormRNNCell(D, K, **o), return_sequences=True),
     "output_to_hidden": lambda f, o: f.RNN(f.OutputRecurrentCell(D, H, K, **o)),
     "output_to_output": lambda f, o: f.RNN(
         f.OutputRecurrentCell(
@@ -35,15 +50,46 @@ MODELS = {
 }
 
 
+def layers_of(model):
+    """The layers of a stack on any floor, or the one layer."""
+    if isinstance(model, torch.nn.Sequential):
+        return list(model)
+    return getattr(model, "layers", [model])
+
+
 def build(floor, name, seed=3):
-    """Build a model on a floor; the same seed gives the same weights, without any converter."""
+    """Build a model on a floor; the same seed gives the same weights on each."""
     options = {"rng": np.random.default_rng(seed), "dtype": "float64"}
-    return MODELS[name](FLOORS[floor], options)
+    model = MODELS[name](FLOORS[floor], options)
+    # Biases, gains and peepholes start at constants that would hide a mistake in their use.
+    rng = np.random.default_rng(seed + 1)
+    for part in layers_of(model):
+        layer = getattr(part, "cell", part)
+        weights = READ[floor](layer)
+        changed = {n: w + rng.normal(scale=0.2, size=w.shape) for n, w in sorted(weights.items())}
+        WRITE[floor](changed, layer)
+    return model
 
 
 @pytest.fixture
 def rng():
     return np.random.default_rng(11)
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+@pytest.mark.parametrize("name", MODELS)
+def test_the_same_seed_gives_the_same_weights(floor, name):
+    def make(floor):
+        options = {"rng": np.random.default_rng(1), "dtype": "float64"}
+        return [
+            getattr(part, "cell", part) for part in layers_of(MODELS[name](FLOORS[floor], options))
+        ]
+
+    for ours, theirs in zip(make("scratch"), make(floor), strict=True):
+        expected, found = ours.params, READ[floor](theirs)
+        assert list(expected) == list(found)
+        for key in expected:
+            np.testing.assert_array_equal(found[key], expected[key])
 
 
 @pytest.mark.parametrize("floor", ["keras", "torch"])
@@ -64,7 +110,7 @@ def test_the_layer_equals_its_cell_step_by_step(floor, rng):
     module = FLOORS[floor]
     x = rng.normal(size=(B, T, D))
     x = torch.tensor(x) if floor == "torch" else x
-    for name in ("many_to_many", "output_to_output"):
+    for name in ("many_to_many", "lstm", "gru", "layer_norm", "output_to_output"):
         layer = build(floor, name)
         outputs, _ = module.unroll(layer.cell, x)
         difference = np.asarray(outputs.detach() if floor == "torch" else outputs) - np.asarray(

@@ -2,6 +2,9 @@
 
 from runtun.keras.dense import Dense
 from runtun.keras.forecaster import Forecaster
+from runtun.keras.gru import GRUCell
+from runtun.keras.layer_norm import LayerNormRNNCell
+from runtun.keras.lstm import LSTMCell, LSTMState, PeepholeLSTMCell
 from runtun.keras.rnn import (
     RNN,
     OutputRecurrentCell,
@@ -16,8 +19,13 @@ __all__ = [
     "RNN",
     "Dense",
     "Forecaster",
+    "GRUCell",
+    "LSTMCell",
+    "LSTMState",
+    "LayerNormRNNCell",
     "OutputRecurrentCell",
     "OutputState",
+    "PeepholeLSTMCell",
     "RNNState",
     "SimpleRNNCell",
     "Stacked",

@@ -3,7 +3,10 @@
 from runtun.scratch.activations import sigmoid
 from runtun.scratch.dense import Dense
 from runtun.scratch.gradcheck import check_gradients, numerical_gradient
+from runtun.scratch.gru import GRUCell
+from runtun.scratch.layer_norm import LayerNormRNNCell
 from runtun.scratch.losses import mse
+from runtun.scratch.lstm import LSTMCell, LSTMState, PeepholeLSTMCell
 from runtun.scratch.optimizers import SGD, Adam, clip_by_norm, clip_by_value
 from runtun.scratch.rnn import (
     RNN,
@@ -20,8 +23,13 @@ __all__ = [
     "SGD",
     "Adam",
     "Dense",
+    "GRUCell",
+    "LSTMCell",
+    "LSTMState",
+    "LayerNormRNNCell",
     "OutputRecurrentCell",
     "OutputState",
+    "PeepholeLSTMCell",
     "RNNState",
     "SimpleRNNCell",
     "Stacked",

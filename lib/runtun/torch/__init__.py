@@ -2,6 +2,9 @@
 
 from runtun.torch.dense import Dense
 from runtun.torch.forecaster import Forecaster
+from runtun.torch.gru import GRUCell
+from runtun.torch.layer_norm import LayerNormRNNCell
+from runtun.torch.lstm import LSTMCell, LSTMState, PeepholeLSTMCell
 from runtun.torch.rnn import (
     RNN,
     OutputRecurrentCell,
@@ -16,8 +19,13 @@ __all__ = [
     "RNN",
     "Dense",
     "Forecaster",
+    "GRUCell",
+    "LSTMCell",
+    "LSTMState",
+    "LayerNormRNNCell",
     "OutputRecurrentCell",
     "OutputState",
+    "PeepholeLSTMCell",
     "RNNState",
     "SimpleRNNCell",
     "Stacked",
