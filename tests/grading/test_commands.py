@@ -27,7 +27,7 @@ def root(tmp_path: Path, monkeypatch) -> Path:
         folder = root / "submitted" / student / "ps1"
         folder.mkdir(parents=True)
         (folder / "p1.ipynb").write_text(content)
-    monkeypatch.setattr(commands, "make_runner", ScriptedRunner)
+    monkeypatch.setattr(commands, "make_runner", lambda **_: ScriptedRunner())
     return root
 
 

@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,11 @@ def add_commands(subparsers: Any) -> None:
     _add_course(grade)
     grade.add_argument(
         "--jobs", type=_positive, default=None, metavar="N", help="workers (default: the cores)"
+    )
+    grade.add_argument(
+        "--unsafe-no-sandbox",
+        action="store_true",
+        help="run submissions with your own rights where no sandbox can be built",
     )
     _add_json(grade)
 
@@ -110,11 +115,43 @@ def _positive(text: str) -> int:
     return value
 
 
-def make_runner() -> Runner:
-    """Build the runner that grades, one for each worker; nothing starts before its first task."""
-    from runtun.grading.runner import KernelRunner
+def make_runner(*, unsafe: bool = False, hide: Sequence[Path] = ()) -> Runner:
+    """Build the runner that grades, one for each worker; nothing starts before its first task.
 
-    return KernelRunner()
+    Args:
+        unsafe: do without the sandbox; `RUNTUN_UNSAFE_NO_SANDBOX=1` says the same to nbgrader's
+            own commands.
+        hide: folders that submissions must not see.
+
+    Raises:
+        CourseError: if there is nothing to build a sandbox with.
+    """
+    from runtun.grading.errors import CourseError
+    from runtun.grading.isolated import IsolatedRunner
+    from runtun.grading.sandbox import SandboxError
+
+    unsafe = unsafe or os.environ.get("RUNTUN_UNSAFE_NO_SANDBOX") == "1"
+    try:
+        return IsolatedRunner(unsafe_no_sandbox=unsafe, hide=hide)
+    except SandboxError as error:
+        raise CourseError(str(error)) from None
+
+
+def _check_walls(runner: Runner, quiet: bool) -> None:
+    """Say which protections are on, and refuse where they do not hold."""
+    from runtun.grading.errors import CourseError
+    from runtun.grading.isolated import IsolatedRunner
+    from runtun.grading.sandbox import SandboxError
+
+    if not isinstance(runner, IsolatedRunner):
+        return
+    try:
+        runner.check()
+    except SandboxError as error:
+        runner.close()
+        raise CourseError(str(error)) from None
+    if not quiet:
+        print(runner.protections, file=sys.stderr)
 
 
 def _session(arguments: argparse.Namespace) -> Any:
@@ -122,7 +159,7 @@ def _session(arguments: argparse.Namespace) -> Any:
     from runtun.grading.session import Session
 
     course = Course(arguments.course, source=arguments.source, db_url=arguments.db)
-    return Session(course, arguments.assignment, make_runner().identity)
+    return Session(course, arguments.assignment, make_runner(unsafe=True).identity)
 
 
 def _grade(arguments: argparse.Namespace) -> int:
@@ -152,8 +189,20 @@ def _grade(arguments: argparse.Namespace) -> int:
             tqdm.write(_problem(verdict), file=sys.stderr)
         bar.update()
 
+    first: list[Runner] = []
+
+    def next_runner() -> Runner:
+        if first:
+            return first.pop()
+        hidden = [course.root, *([arguments.source] if arguments.source else [])]
+        return make_runner(unsafe=arguments.unsafe_no_sandbox, hide=hidden)
+
     with one_at_a_time(course.state / "lock"), bar:
-        verdicts = session.grade(make_runner, jobs=jobs, progress=progress)
+        if total:
+            runner = next_runner()
+            _check_walls(runner, arguments.json)
+            first.append(runner)
+        verdicts = session.grade(next_runner, jobs=jobs, progress=progress)
         table, report = write_reports(course, arguments.assignment, verdicts)
     if arguments.json:
         _print_json(verdicts, session)

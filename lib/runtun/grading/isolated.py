@@ -32,6 +32,9 @@ RECYCLE_AFTER = 400  # copies, so that no layout of memory serves a whole class
 GRACE_S = 5.0  # for the judge to report after its student's process was ended
 MAX_FILES_BYTES = 128 << 20
 MAX_RESTARTS = 20
+FRAMEWORKS = frozenset(
+    {"torch", "keras", "tensorflow", "jax", "flax", "pandas", "scipy", "sklearn"}
+)
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -111,6 +114,8 @@ class IsolatedRunner:
         begin = time.monotonic()
         session = None
         try:
+            if task["kernel"].get("language", "python") != "python":
+                raise SandboxError(f"kernel {task['kernel']['name']!r}: only Python is isolated")
             self._learn_imports(task)
             session = _Session(self, task, begin)
             session.run()
@@ -150,17 +155,21 @@ class IsolatedRunner:
             ) from None
 
     def _learn_imports(self, task: Mapping[str, Any]) -> None:
-        wanted = imported_modules(
-            cell.get(key) or ""
-            for cell in task["cells"]
-            for key in ("source", "solution")
-            if cell["role"] != "student" or key == "solution"
-        )
+        """Let the warm process import what the task's cells import, once for all that follow."""
+        own, theirs = [], []
+        for cell in task["cells"]:
+            own.append(cell.get("solution") or "")
+            (theirs if cell["role"] == "student" else own).append(cell["source"])
+        wanted = imported_modules(own)
+        # A student's imports name the framework of choice; of other modules, who knows what
+        # importing them does to the process that everybody's is copied from.
+        wanted |= {m for m in imported_modules(theirs) if m.partition(".")[0] in FRAMEWORKS}
         wanted = {m for m in wanted if m.partition(".")[0] not in sys.stdlib_module_names}
-        missing = [m for m in wanted if m not in self.modules]
+        missing = sorted(wanted - set(self.modules))
         if missing:
-            self.modules += sorted(missing)
-            self.close()
+            self.modules += missing
+            if self._source is not None:
+                self._source.load(missing)
 
     def _warm_process(self) -> WarmProcess:
         if self._source is not None and self._source.forks >= RECYCLE_AFTER:

@@ -8,8 +8,10 @@ without a positive record earns nothing.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from runtun.grading.course import Course, Handed
 from runtun.grading.feedback import autograded_notebook
 from runtun.grading.gradebook import GradebookWriter, late_rule
 from runtun.grading.rebuild import rebuild
+from runtun.grading.runner import Runner
 from runtun.grading.session import Graded, Session
 from runtun.grading.verdict import judge
 
@@ -52,11 +55,7 @@ class GradeFromSource(NbGraderPreprocessor):
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Return the notebook with the outputs of its run."""
         session, handed, name = _session(self, resources)
-        runner = make_runner()
-        try:
-            verdict = session.examine(handed, runner)
-        finally:
-            runner.close()
+        verdict = session.examine(handed, _runner())
         if verdict is None or verdict.status == "error":
             reason = verdict.reason if verdict is not None else "no verdict"
             raise RuntimeError(f"{handed.student}: {reason}")
@@ -76,13 +75,21 @@ class GradeFromSource(NbGraderPreprocessor):
         return nbformat.from_dict(autograded_notebook(graded)), resources
 
 
+@cache
+def _runner() -> Runner:
+    """One runner for all notebooks of a command: its imports are slow."""
+    runner = make_runner()
+    atexit.register(runner.close)
+    return runner
+
+
 def _session(step: NbGraderPreprocessor, resources: Any) -> tuple[Session, Handed, str]:
     """Find the course, the submission and the notebook that nbgrader's converter is at."""
     about = resources["nbgrader"]
     coursedir = step.parent.parent.coursedir  # the exporter's converter
     course = Course(Path(coursedir.root))
     course.directory = coursedir  # with what was said on nbgrader's command line
-    session = Session(course, about["assignment"], make_runner().identity)
+    session = Session(course, about["assignment"], _runner().identity)
     folder = course.folder("submitted", about["student"], about["assignment"])
     return session, Handed(about["student"], folder), about["notebook"]
 

@@ -232,6 +232,18 @@ class WarmProcess:
             raise SandboxError(f"a copy of the warm process did not start: {error}") from None
         return process
 
+    def load(self, modules: Iterable[str], timeout: float = 180) -> None:
+        """Import more modules, for copies to come.
+
+        Raises:
+            SandboxError: no answer came.
+        """
+        try:
+            self.socket.send(json.dumps({"load": list(modules)}).encode())
+            self._receive(timeout)
+        except (TimeoutError, EOFError, OSError, ValueError) as error:
+            raise SandboxError(f"the warm process did not import: {error}") from None
+
     def close(self) -> None:
         """End the warm process and all its copies."""
         self.socket.close()
@@ -275,6 +287,13 @@ def main(plan_text: str) -> None:
         if not data:
             return
         request = json.loads(data)
+        if "load" in request:
+            gc.unfreeze()
+            loaded = preload(request["load"])
+            gc.collect()
+            gc.freeze()
+            sock.send(json.dumps({"loaded": loaded}).encode())
+            continue
         pid = os.fork()
         if pid == 0:
             try:
