@@ -176,3 +176,36 @@ def test_the_language_cell_speaks_the_students_language() -> None:
 def test_set_language_refuses_what_could_be_code() -> None:
     with pytest.raises(ValueError, match="must be one of"):
         set_language('LANGUAGE = "en"', 'en"; import os')
+
+
+def test_prose_that_a_student_adds_or_changes_is_kept_for_the_reader(source: Bundle) -> None:
+    notebook = submission()
+    intro = next(c for c in notebook["cells"] if c["id"] == "intro")
+    intro["source"] += "\n\nMy answer to the task."
+    notebook["cells"].append({"cell_type": "markdown", "metadata": {}, "source": "More."})
+    found = [c for c in rebuilt(source, notebook).cells if c.role == "extra"]
+    assert [(c.cell_type, c.source[-6:]) for c in found] == [
+        ("markdown", " task."),
+        ("markdown", "More."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("### END SOLUTION", "", "no end solution statement found"),
+        ('"grade_id": "total"', '"grade_id": "square"', "Duplicate grade id"),
+        ('"schema_version": 3', '"schema_version": 1', "nbgrader update"),
+        ("assert square(3) == 9", "### AUTOTEST square(3)\\nassert True", "AUTOTEST"),
+    ],
+)
+def test_a_source_that_nbgrader_would_refuse_is_one_clear_error(
+    tmp_path, before: str, after: str, message: str
+) -> None:
+    text = SOURCE.read_text()
+    assert before in text
+    path = tmp_path / "p1.ipynb"
+    path.write_text(text.replace(before, after))
+    with pytest.raises(CourseError, match=message) as caught:
+        Bundle.load(path)
+    assert "\n" not in str(caught.value)

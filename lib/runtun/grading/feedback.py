@@ -201,9 +201,12 @@ def _work(
     """Show one cell that the student wrote, with its output, or nothing for other cells."""
     if cell.role not in ("solution", "answer", "extra"):
         return ""
-    title = cell.id if cell.role != "extra" else say(language, "your_code")
     cut = say(language, "cut")
-    lines = [f"<h3>{esc(title)}</h3>"]
+    lines = []
+    if cell.role != "extra":
+        lines.append(f"<h3>{esc(cell.id)}</h3>")
+    elif cell.cell_type == "code":
+        lines.append(f"<h3>{esc(say(language, 'your_code'))}</h3>")
     if not cell.source.strip():
         lines.append(f'<p class="soft">{esc(say(language, "empty"))}</p>')
     elif cell.cell_type == "code":

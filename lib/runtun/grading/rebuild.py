@@ -1,8 +1,8 @@
 """The notebook that runs: the instructor's, with the student's texts put in.
 
 Order, points, tests, metadata and the instructor's code come from the bundle. Of the submission,
-only the text of the cells that the student was asked to write is used, and code cells that the
-student added. Deleted, copied, moved or edited test cells therefore make no difference.
+only the text of the cells that the student was asked to write is used, and cells that the student
+added. Deleted, copied, moved or edited test cells therefore make no difference.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def rebuild(
         nonlocal number
         for cell in extras.get(anchor, ()):
             number += 1
-            rebuilt.append(RebuiltCell(f"extra-{number}", "extra", "code", cell.source))
+            rebuilt.append(RebuiltCell(f"extra-{number}", "extra", cell.cell_type, cell.source))
 
     add_extras(None)
     for origin in bundle.cells:
@@ -116,11 +116,13 @@ def _match(
     """Decide which of the student's cells fills which slot, and where the others stand.
 
     Returns:
-        The cell for each slot by source id; extra code cells by the source id that they follow;
-        notes for the instructor.
+        The cell for each slot by source id; extra cells by the source id that they follow; notes
+        for the instructor.
     """
     by_cell_id = {cell.cell_id: cell for cell in bundle.cells if cell.cell_id}
-    by_text = {_squeezed(cell.source): cell for cell in bundle.cells if cell.role == "shared"}
+    by_text = {
+        _squeezed(cell.source): cell for cell in bundle.cells if cell.role in ("shared", "prose")
+    }
     slots: dict[str, SubmittedCell] = {}
     extras: dict[str | None, list[SubmittedCell]] = {}
     notes: list[str] = []
@@ -130,9 +132,10 @@ def _match(
         if origin is None and cell.grade_id is None:
             origin = by_cell_id.get(cell.id or "") or by_text.get(_squeezed(cell.source))
         if origin is None:
-            if cell.cell_type == "code" and cell.source.strip():
+            if cell.source.strip():
                 extras.setdefault(anchor, []).append(cell)
             continue
+        anchor = origin.id
         if origin.role in ("solution", "answer"):
             earlier = slots.get(origin.id)
             if earlier is None:
@@ -150,9 +153,11 @@ def _match(
         elif origin.role == "shared" and origin.grade_id is None:
             if origin.cell_type == cell.cell_type:
                 slots.setdefault(origin.id, cell)
+        elif origin.role == "prose" and _squeezed(cell.source) != _squeezed(origin.source):
+            if cell.source.strip():  # an answer typed into the question stays for a person to read
+                extras.setdefault(anchor, []).append(cell)
         elif _is_edited(origin, cell):
             notes.append(f"{origin.id}: edited by the student; the instructor's text was used")
-        anchor = origin.id
     return slots, extras, notes
 
 
