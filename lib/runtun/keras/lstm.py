@@ -165,7 +165,7 @@ class PeepholeLSTMCell(LSTMCell):
         """Take one step; see the class."""
         expect(x_t, "B D", name="x_t", D=self.input_size)
         h_prev, c_prev = state
-        P_i, P_f, P_o = ops.unstack(self.P)
+        P_i, P_f, P_o = self.P[0], self.P[1], self.P[2]
         a = ops.matmul(x_t, self.W) + ops.matmul(h_prev, self.U) + self.b  # (B, 4H)
         i, f, g, o = ops.split(a, 4, axis=-1)  # (B, H) each
         i, f, g = ops.sigmoid(i + P_i * c_prev), ops.sigmoid(f + P_f * c_prev), ops.tanh(g)
