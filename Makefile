@@ -21,7 +21,7 @@ export TF_ENABLE_ONEDNN_OPTS ?= 0
 # nbgrader calls `alembic` and `jupyter` by name.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: help install course site exercises class test lint format serve constraints clean
+.PHONY: help install course site exercises class test lint format results serve constraints clean
 
 help:  ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ lint: install  ## check style and format
 format: install  ## mend style and format
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
+
+results: install  ## run every experiment into results/ (hours; goes on where it was stopped)
+	@$(RUNTUN) experiment --all
 
 serve: install  ## look at the course, rebuilt as you edit
 	@$(PY) book/build.py --serve --port $(PORT)

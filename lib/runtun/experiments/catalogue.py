@@ -1,0 +1,26 @@
+"""The experiments by name."""
+
+from __future__ import annotations
+
+from runtun.experiments.runner import Experiment
+from runtun.experiments.temporal_order import TEMPORAL_ORDER
+from runtun.experiments.waves import WAVES
+
+EXPERIMENTS: dict[str, Experiment] = {
+    experiment.name: experiment for experiment in (WAVES, TEMPORAL_ORDER)
+}
+"""The experiments in the order in which `make results` runs them."""
+
+
+def get_experiment(name: str) -> Experiment:
+    """Return the experiment of this name.
+
+    Raises:
+        ValueError: if there is none.
+
+    >>> get_experiment("waves").config["epochs"]
+    20
+    """
+    if name not in EXPERIMENTS:
+        raise ValueError(f"There is no experiment {name!r}. There are: {', '.join(EXPERIMENTS)}.")
+    return EXPERIMENTS[name]

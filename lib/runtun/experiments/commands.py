@@ -1,0 +1,75 @@
+"""The command `runtun experiment`: run one experiment of the course and write its result."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+_EXAMPLES = """\
+examples:
+  runtun experiment --list                      what there is, and how long each takes
+  runtun experiment waves                       the whole, into results/waves.json
+  runtun experiment --all                       all of them, as make results does
+  runtun experiment waves --seeds 1 --framework torch --into /tmp/results
+  runtun experiment waves --smoke --into /tmp/results     sizes of seconds, to see that it runs
+
+A run that was stopped goes on where it was."""
+
+
+def add_commands(subparsers: argparse._SubParsersAction) -> None:
+    """Add `runtun experiment`."""
+    parser = subparsers.add_parser(
+        "experiment",
+        help="run an experiment of the course",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="name of the experiment")
+    parser.add_argument("--list", action="store_true", help="list the experiments")
+    parser.add_argument("--all", action="store_true", help="run every experiment")
+    parser.add_argument("--seeds", type=int, metavar="N", help="number of seeds")
+    parser.add_argument(
+        "--framework", action="append", metavar="F", help="only this one; may be repeated"
+    )
+    parser.add_argument("--smoke", action="store_true", help="sizes of seconds, no real figures")
+    parser.add_argument(
+        "--into", type=Path, default=Path("results"), metavar="FOLDER", help="default: results"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from runtun.experiments.catalogue import EXPERIMENTS, get_experiment
+    from runtun.experiments.runner import run_experiment
+
+    if arguments.list:
+        width = max(map(len, EXPERIMENTS))
+        for experiment in EXPERIMENTS.values():
+            minutes = sum(trial.minutes for trial in experiment.make_trials(experiment.config))
+            print(f"{experiment.name:<{width}}  at most {minutes:4.0f} min  {experiment.title}")
+        return 0
+    if (arguments.name is None) != arguments.all:
+        raise ValueError(f"Which experiment? There are: {', '.join(EXPERIMENTS)}; or --all.")
+    chosen = list(EXPERIMENTS.values()) if arguments.all else [get_experiment(arguments.name)]
+    runs = []
+    for experiment in chosen:
+        config = experiment.configure(
+            seeds=arguments.seeds, frameworks=arguments.framework, smoke=arguments.smoke
+        )
+        recorded = arguments.into.resolve() == Path("results").resolve()
+        if recorded and config != dict(experiment.config):
+            raise ValueError(
+                "Results of another config than the recorded one do not belong into results/. "
+                "Say where with --into."
+            )
+        runs.append((experiment, config))
+    for experiment, config in runs:
+        minutes = sum(trial.minutes for trial in experiment.make_trials(config))
+        print(
+            f"{experiment.name}: {experiment.title}; at most {minutes:.0f} min on two quiet cores",
+            file=sys.stderr,
+        )
+        print(run_experiment(experiment, arguments.into, config, progress=not arguments.quiet))
+    return 0

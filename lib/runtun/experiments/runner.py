@@ -1,0 +1,308 @@
+"""Running an experiment: trial by trial, resumable, and written down with all that shaped it.
+
+An experiment is a config and a function that turns it into trials. A trial trains or evaluates one
+model with one seed. Each finished trial is appended to a journal beside the result, so that a run
+that was stopped goes on where it was; when all are done, the journal becomes `results/NAME.json`:
+
+    {"experiment", "title", "config", "environment", "rows"}
+
+where rows are flat records: model, framework, metric, unit, mean, spread (sample standard
+deviation, null for one seed), seeds, seconds (mean of a trial), memory (peak of the process in MB),
+published and source (null where nobody published a figure).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+import runtun
+
+PACKAGES = ("numpy", "pandas", "torch", "keras", "tensorflow", "jax", "flax")
+"""Packages whose versions are recorded, if a trial loaded them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """What a number means.
+
+    Args:
+        name: for example "validation MSE, one step".
+        unit: for example "MSE", "nats", "sequences", "%".
+    """
+
+    name: str
+    unit: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One model with one seed.
+
+    Args:
+        model: name of the model as it stands in tables.
+        framework: "numpy", "scratch", "keras", "torch" or "nnx".
+        seed: seed of everything random in it.
+        run: does the work and returns metric name -> value.
+        minutes: how long it takes on two quiet cores, roughly.
+    """
+
+    model: str
+    framework: str
+    seed: int
+    run: Callable[[], Mapping[str, float]]
+    minutes: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """What tells this trial from the others of its experiment."""
+        return f"{self.model} | {self.framework} | {self.seed}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A question, and how it is answered.
+
+    Args:
+        name: name of the command and of the result file.
+        title: one line.
+        config: every number that shapes the result; JSON values only.
+        smoke: entries of `config` replaced by smaller ones for a run of seconds.
+        metrics: what the trials measure.
+        make_trials: from a config to the trials.
+        published: (model, metric) -> (figure, source).
+    """
+
+    name: str
+    title: str
+    config: Mapping[str, Any]
+    smoke: Mapping[str, Any]
+    metrics: Sequence[Metric]
+    make_trials: Callable[[Mapping[str, Any]], Iterable[Trial]]
+    published: Mapping[tuple[str, str], tuple[float, str]] = dataclasses.field(default_factory=dict)
+
+    def configure(
+        self,
+        *,
+        seeds: int | None = None,
+        frameworks: Sequence[str] | None = None,
+        smoke: bool = False,
+    ) -> dict[str, Any]:
+        """Return the config of a run.
+
+        Args:
+            seeds: number of seeds in place of the config's.
+            frameworks: frameworks in place of the config's.
+            smoke: whether to take the small sizes.
+
+        Raises:
+            ValueError: if a number of seeds or a framework makes no sense here.
+        """
+        config = dict(self.config) | (dict(self.smoke) if smoke else {})
+        if seeds is not None:
+            if seeds < 1:
+                raise ValueError(f"`seeds` must be at least 1; received {seeds}.")
+            config["seeds"] = seeds
+        if frameworks is not None:
+            unknown = sorted(set(frameworks) - set(self.config["frameworks"]))
+            if unknown:
+                raise ValueError(
+                    f"The experiment {self.name!r} runs on {', '.join(self.config['frameworks'])}; "
+                    f"received {', '.join(unknown)}."
+                )
+            config["frameworks"] = list(frameworks)
+        return config
+
+
+def run_experiment(
+    experiment: Experiment,
+    folder: Path,
+    config: Mapping[str, Any] | None = None,
+    *,
+    progress: bool = True,
+) -> Path:
+    """Run what is left of an experiment and write its result.
+
+    Args:
+        experiment: what to run.
+        folder: where results lie; made if needed.
+        config: of `experiment.configure`; None for the full config.
+        progress: whether to draw a progress bar with the time left.
+
+    Returns:
+        The path of NAME.json. While trials are missing, NAME.journal.jsonl beside it holds those
+        that are done; a journal of another config or another version of this code's numbers is
+        set aside by its digest and never mixed in.
+
+    Raises:
+        ValueError: if a trial measures something that the experiment does not name, or no number.
+    """
+    config = dict(experiment.config if config is None else config)
+    trials = list(experiment.make_trials(config))
+    keys = [trial.key for trial in trials]
+    if len(set(keys)) < len(keys):
+        raise ValueError(f"The experiment {experiment.name!r} has two trials of one name.")
+    folder.mkdir(parents=True, exist_ok=True)
+    journal = folder / f"{experiment.name}.journal.jsonl"
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+    done = _read_journal(journal, digest)
+    names = {metric.name for metric in experiment.metrics}
+    with tqdm(total=len(trials), disable=not progress, unit="trial") as bar:
+        for trial in trials:
+            bar.set_description(trial.key)
+            if trial.key not in done:
+                start = time.perf_counter()
+                values = {name: float(value) for name, value in trial.run().items()}
+                if not set(values) <= names or not values:
+                    raise ValueError(
+                        f"{trial.key} measured {sorted(values)}; the experiment "
+                        f"{experiment.name!r} names {sorted(names)}."
+                    )
+                record = {
+                    "digest": digest,
+                    "key": trial.key,
+                    "values": values,
+                    "seconds": round(time.perf_counter() - start, 2),
+                    "memory": _peak_memory(),
+                }
+                _append(journal, record)
+                done[trial.key] = record
+            bar.update()
+    result = {
+        "experiment": experiment.name,
+        "title": experiment.title,
+        "config": config,
+        "environment": describe_environment(),
+        "rows": summarise(experiment, trials, done),
+    }
+    path = folder / f"{experiment.name}.json"
+    part = path.with_suffix(".json.part")
+    part.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(part, path)
+    journal.unlink(missing_ok=True)
+    return path
+
+
+def summarise(
+    experiment: Experiment, trials: Sequence[Trial], done: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return one flat record for each model, framework and metric, in the order of the trials."""
+    groups: dict[tuple[str, str], list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault((trial.model, trial.framework), []).append(trial)
+    rows = []
+    for (model, framework), members in groups.items():
+        records = [done[trial.key] for trial in members]
+        for metric in experiment.metrics:
+            having = [
+                (trial.seed, record)
+                for trial, record in zip(members, records, strict=True)
+                if metric.name in record["values"]
+            ]
+            if not having:
+                continue
+            values = np.array([record["values"][metric.name] for _, record in having])
+            figure, source = experiment.published.get((model, metric.name), (None, None))
+            rows.append(
+                {
+                    "model": model,
+                    "framework": framework,
+                    "metric": metric.name,
+                    "unit": metric.unit,
+                    "mean": float(values.mean()),
+                    "spread": float(values.std(ddof=1)) if len(values) > 1 else None,
+                    "values": values.tolist(),
+                    "seeds": [seed for seed, _ in having],
+                    "seconds": round(float(np.mean([r["seconds"] for _, r in having])), 2),
+                    "memory": max(r["memory"] for _, r in having),
+                    "published": figure,
+                    "source": source,
+                }
+            )
+    return rows
+
+
+def read_result(folder: Path, name: str) -> dict[str, Any]:
+    """Read a recorded result.
+
+    Raises:
+        FileNotFoundError: if it was never run; the message says how.
+    """
+    path = folder / f"{name}.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not there. Run `runtun experiment {name}`.")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def describe_environment() -> dict[str, Any]:
+    """Return versions, processor and date: what a measurement depends on beside its config."""
+    versions = {"runtun": runtun.__version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        if name in sys.modules:
+            versions[name] = importlib.metadata.version(name)
+    return {
+        "versions": versions,
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+    }
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor() or "unknown"
+    names = [line.split(":", 1)[1].strip() for line in text.splitlines() if "model name" in line]
+    return names[0] if names else platform.processor() or "unknown"
+
+
+def _peak_memory() -> float:
+    """Return the largest memory the process has had, in MB."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("nan")
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
+
+
+def _read_journal(journal: Path, digest: str) -> dict[str, dict[str, Any]]:
+    """Return the finished trials of this config; a line cut off by a crash is left out."""
+    if not journal.is_file():
+        return {}
+    done = {}
+    for line in journal.read_text(encoding="utf-8").splitlines():
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if record.get("digest") == digest:
+            done[record["key"]] = record
+    return done
+
+
+def _append(journal: Path, record: Mapping[str, Any]) -> None:
+    """Add one line; if the last one was cut off, begin a new one."""
+    with journal.open("ab") as file:
+        if file.tell() and journal.read_bytes()[-1:] != b"\n":
+            file.write(b"\n")
+        file.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,161 @@
+"""The runner: nothing is measured twice, nothing is mixed up, nothing is lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runtun.experiments.runner import Experiment, Metric, Trial, read_result, run_experiment
+
+CALLS: list[str] = []
+
+
+def measure(name: str, seed: int, factor: float) -> dict[str, float]:
+    CALLS.append(f"{name}{seed}")
+    values = {"error": factor * (seed + 1)}
+    return values | ({"extra": 1.0} if name == "b" else {})
+
+
+def make_trials(config: Mapping[str, Any]) -> Iterator[Trial]:
+    for name in ("a", "b"):
+        for seed in range(config["seeds"]):
+            yield Trial(
+                name,
+                "numpy",
+                seed,
+                lambda name=name, seed=seed: measure(name, seed, config["factor"]),
+                1.0,
+            )
+
+
+TOY = Experiment(
+    name="toy",
+    title="A toy",
+    config={"frameworks": ["numpy"], "seeds": 3, "factor": 2.0},
+    smoke={"seeds": 1},
+    metrics=(Metric("error", "MSE"), Metric("extra", "s")),
+    make_trials=make_trials,
+    published={("a", "error"): (5.0, "somebody 1997")},
+)
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> None:
+    CALLS.clear()
+
+
+def test_rows_hold_mean_spread_seeds_and_the_published_figure(tmp_path: Path) -> None:
+    result = json.loads(run_experiment(TOY, tmp_path, progress=False).read_text())
+    assert result == read_result(tmp_path, "toy")
+    assert result["config"] == TOY.config
+    first, second, third = result["rows"]
+    assert (first["model"], first["metric"], first["unit"]) == ("a", "error", "MSE")
+    assert first["values"] == [2.0, 4.0, 6.0]
+    assert (first["mean"], first["spread"]) == (4.0, 2.0)
+    assert first["seeds"] == [0, 1, 2]
+    assert (first["published"], first["source"]) == (5.0, "somebody 1997")
+    assert (second["model"], second["published"]) == ("b", None)
+    assert third["metric"] == "extra"
+    assert first["memory"] > 1
+    assert set(result["environment"]) == {"versions", "processor", "cores", "system", "date"}
+    assert "numpy" in result["environment"]["versions"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "toy.json"]
+
+
+def test_one_seed_has_no_spread(tmp_path: Path) -> None:
+    run_experiment(TOY, tmp_path, TOY.configure(smoke=True), progress=False)
+    assert read_result(tmp_path, "toy")["rows"][0]["spread"] is None
+
+
+def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    def stop(config: Mapping[str, Any]) -> Iterator[Trial]:
+        for trial in make_trials(config):
+            yield replace(trial, run=crash) if trial.key == "b | numpy | 1" else trial
+
+    def crash() -> dict[str, float]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(replace(TOY, make_trials=stop), tmp_path, progress=False)
+    assert CALLS == ["a0", "a1", "a2", "b0"]
+    assert not (tmp_path / "toy.json").exists()
+    run_experiment(TOY, tmp_path, progress=False)
+    assert CALLS == ["a0", "a1", "a2", "b0", "b1", "b2"]
+    assert read_result(tmp_path, "toy")["rows"][1]["values"] == [2.0, 4.0, 6.0]
+
+
+def test_a_line_cut_off_by_a_crash_costs_one_trial_only(tmp_path: Path) -> None:
+    journal = tmp_path / "toy.journal.jsonl"
+
+    def stop(config: Mapping[str, Any]) -> Iterator[Trial]:
+        trials = list(make_trials(config))
+        yield from trials[:3]
+        yield replace(trials[3], run=lambda: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        run_experiment(replace(TOY, make_trials=stop), tmp_path, progress=False)
+    journal.write_bytes(journal.read_bytes()[:-20])
+    CALLS.clear()
+    run_experiment(TOY, tmp_path, progress=False)
+    assert CALLS == ["a2", "b0", "b1", "b2"]
+
+
+def test_trials_of_another_config_are_not_mixed_in(tmp_path: Path) -> None:
+    def stop(config: Mapping[str, Any]) -> Iterator[Trial]:
+        trials = list(make_trials(config))
+        yield trials[0]
+        yield replace(trials[1], run=lambda: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        run_experiment(replace(TOY, make_trials=stop), tmp_path, progress=False)
+    CALLS.clear()
+    other = TOY.configure() | {"factor": 3.0}
+    run_experiment(TOY, tmp_path, other, progress=False)
+    assert CALLS == ["a0", "a1", "a2", "b0", "b1", "b2"]
+    assert read_result(tmp_path, "toy")["rows"][0]["values"] == [3.0, 6.0, 9.0]
+
+
+def test_a_failed_run_keeps_the_result_that_was_there(tmp_path: Path) -> None:
+    path = run_experiment(TOY, tmp_path, progress=False)
+    before = path.read_bytes()
+
+    def fail(config: Mapping[str, Any]) -> Iterator[Trial]:
+        yield Trial("a", "numpy", 0, lambda: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        run_experiment(replace(TOY, make_trials=fail), tmp_path, progress=False)
+    assert path.read_bytes() == before
+
+
+def test_configs_are_checked() -> None:
+    assert TOY.configure(seeds=7)["seeds"] == 7
+    assert TOY.configure(smoke=True) == {"frameworks": ["numpy"], "seeds": 1, "factor": 2.0}
+    with pytest.raises(ValueError, match="at least 1"):
+        TOY.configure(seeds=0)
+    with pytest.raises(ValueError, match="runs on numpy; received torch"):
+        TOY.configure(frameworks=["torch"])
+
+
+def test_unnamed_metrics_and_doubled_trials_are_refused(tmp_path: Path) -> None:
+    def odd(config: Mapping[str, Any]) -> Iterator[Trial]:
+        yield Trial("a", "numpy", 0, lambda: {"speed": 1.0})
+
+    with pytest.raises(ValueError, match=r"measured \['speed'\]"):
+        run_experiment(replace(TOY, make_trials=odd), tmp_path, progress=False)
+
+    def double(config: Mapping[str, Any]) -> Iterator[Trial]:
+        yield Trial("a", "numpy", 0, lambda: {"error": 1.0})
+        yield Trial("a", "numpy", 0, lambda: {"error": 2.0})
+
+    with pytest.raises(ValueError, match="two trials of one name"):
+        run_experiment(replace(TOY, make_trials=double), tmp_path, progress=False)
+
+
+def test_a_result_that_was_never_run_says_how(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="runtun experiment toy"):
+        read_result(tmp_path, "toy")
