@@ -22,7 +22,9 @@ from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config.loader import PyFileConfigLoader
 
+from runtun.grading.sandbox import find_bubblewrap
 from tests.grading.support import COURSE, cell_of, code_cell, submission
+from tests.support import require
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTECTION = ("Autograde", "HTMLExporter")
@@ -49,8 +51,10 @@ def prepared(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def root(prepared: Path, tmp_path: Path) -> Path:
-    """A copy of one's own."""
+def root(prepared: Path, tmp_path: Path, monkeypatch) -> Path:
+    """A copy of one's own; what is tested here holds with a sandbox and without."""
+    if find_bubblewrap() is None:
+        monkeypatch.setenv("RUNTUN_UNSAFE_NO_SANDBOX", "1")
     shutil.copytree(prepared, tmp_path / "course")
     return tmp_path / "course"
 
@@ -129,6 +133,19 @@ def test_copied_cells_and_odd_metadata_stop_nobody(root: Path) -> None:
     for student in ("a_copied", "b_odd", "c_old", "e_honest"):
         assert scores(root, student) == {"test_square": 2, "test_total": 3, "why": None}, student
     assert scores(root, "d_broken") == {"test_square": None, "test_total": None, "why": None}
+
+
+def test_submissions_cannot_see_the_course(root: Path) -> None:
+    """Stock nbgrader runs submissions inside the course folder, with the instructor's rights."""
+    require(find_bubblewrap(), "bubblewrap is not installed", "apt-get install bubblewrap")
+    spy = (
+        "import os\n"
+        f"SEEN = os.path.exists({str(root / 'gradebook.db')!r})\n"
+        "def square(x):\n    return None if SEEN else x * x\n"
+    )
+    hand_in(root, "spy", submission(square=spy))
+    assert autograde(root)["success"]
+    assert scores(root, "spy")["test_square"] == 2
 
 
 def test_the_students_clock_and_links_do_not_count(root: Path) -> None:

@@ -55,7 +55,7 @@ class GradeFromSource(NbGraderPreprocessor):
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Return the notebook with the outputs of its run."""
         session, handed, name = _session(self, resources)
-        verdict = session.examine(handed, _runner())
+        verdict = session.examine(handed, _runner(session.course.root))
         if verdict is None or verdict.status == "error":
             reason = verdict.reason if verdict is not None else "no verdict"
             raise RuntimeError(f"{handed.student}: {reason}")
@@ -76,9 +76,13 @@ class GradeFromSource(NbGraderPreprocessor):
 
 
 @cache
-def _runner() -> Runner:
-    """One runner for all notebooks of a command: its imports are slow."""
-    runner = make_runner()
+def _runner(root: Path) -> Runner:
+    """One runner for all notebooks of a command: its imports are slow.
+
+    Args:
+        root: the course folder, which no submission may see.
+    """
+    runner = make_runner(hide=[root])
     atexit.register(runner.close)
     return runner
 
@@ -89,7 +93,7 @@ def _session(step: NbGraderPreprocessor, resources: Any) -> tuple[Session, Hande
     coursedir = step.parent.parent.coursedir  # the exporter's converter
     course = Course(Path(coursedir.root))
     course.directory = coursedir  # with what was said on nbgrader's command line
-    session = Session(course, about["assignment"], _runner().identity)
+    session = Session(course, about["assignment"], _runner(course.root).identity)
     folder = course.folder("submitted", about["student"], about["assignment"])
     return session, Handed(about["student"], folder), about["notebook"]
 
