@@ -73,6 +73,7 @@ def mend(text: str, language: str) -> str:
     page = html.document_fromstring(text)
     strip_foreign(page)
     put_words(page, language)
+    write_numbers(page, language)
     name_landmarks(page, language)
     mend_figures(page)
     make_boxes_scroll(page)
@@ -117,6 +118,15 @@ def put_words(page: html.HtmlElement, language: str) -> None:
                 )
                 element.tag = "span"  # a paragraph may not stand in a summary
                 element.text = word(f"{verb}_{kind}", language)
+
+
+def write_numbers(page: html.HtmlElement, language: str) -> None:
+    """Give measured numbers in Indonesian sentences their decimal comma; code keeps its point."""
+    if language != "id":
+        return
+    for number in page.xpath("//span[contains(@class, 'pasted-text')]"):
+        if number.text and re.fullmatch(r"-?\d+\.\d+(e[+-]?\d+)?", number.text):
+            number.text = number.text.replace(".", ",")
 
 
 def name_landmarks(page: html.HtmlElement, language: str) -> None:

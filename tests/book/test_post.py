@@ -80,3 +80,10 @@ def test_dead_weight_stays_behind_and_the_source_is_untouched(tmp_path: Path):
     assert left == {"index.html", "_static/a.js"}
     assert (site / "_static" / "a.js").read_text().strip() == "x()"
     assert "sourceMappingURL" in (raw / "_static" / "a.js").read_text()
+
+
+def test_measured_numbers_follow_the_spelling_of_the_language():
+    number = '<span class="pasted-text">{}</span>'
+    body = f"<p>{number.format('1.4e-05')} {number.format(16)}</p><pre>0.5</pre>"
+    assert mended(body).xpath("//p/span/text() | //pre/text()") == ["1,4e-05", "16", "0.5"]
+    assert mended(body, language="en").xpath("//p/span/text()") == ["1.4e-05", "16"]
