@@ -23,6 +23,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterable
@@ -154,7 +155,8 @@ def state_of(book: Book, languages: list[str]) -> str:
     digest.update(json.dumps([languages, book.environment]).encode())
     hash_files(files_under(book.source), book.source, digest)
     if book.source != ROOT / "book":
-        machinery = files_under(ROOT / "book", skip=LANGUAGES)
+        pages = (*LANGUAGES, "figures", "glossary.yml", "references.bib")
+        machinery = files_under(ROOT / "book", skip=pages)
         hash_files(machinery, ROOT / "book", digest)
     for path in (book.config, book.toc):
         hash_files([path], path.parent, digest)
@@ -423,6 +425,39 @@ def build(book: Book, languages: list[str], *, quick: bool = False) -> bool:
     return True
 
 
+def make_pdf(book: Book, language: str) -> Path:
+    """Print the whole book of one language: all pages on one, through Chromium.
+
+    Returns:
+        The file, which lies beside the language's pages.
+
+    Raises:
+        BuildError: if Chromium is missing or fails.
+    """
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not chromium:
+        raise BuildError("Chromium prints the PDF and is not installed: apt-get install chromium")
+    build_language(book, language, fresh=True, builder="singlehtml")
+    folder = book.work / language / "print"
+    finish(book.work / language / "singlehtml", folder, language)
+    page = folder / "index.html"
+    page.write_text(page.read_text(encoding="utf-8").replace("<details", "<details open"))
+    target = book.out / language / f"runtun-{language}.pdf"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as profile:
+        command = [
+            chromium, "--headless", "--disable-gpu", "--no-pdf-header-footer",
+            "--generate-pdf-document-outline", "--virtual-time-budget=20000",
+            f"--user-data-dir={profile}", f"--print-to-pdf={target}", page.as_uri(),
+        ]  # fmt: skip
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            command.append("--no-sandbox")  # Chromium's own needs an ordinary user
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0 or not target.is_file():
+        raise BuildError(f"Chromium could not print:\n{result.stderr[-1000:]}")
+    return target
+
+
 def shown(path: Path) -> str:
     """Return a path as a reader would type it."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
@@ -465,6 +500,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--lang", action="append", choices=LANGUAGES, help="one language only")
     parser.add_argument("--out", type=Path, help="where the site goes (default: _build/html)")
     parser.add_argument("--quick", action="store_true", help="for writing: only show problems")
+    parser.add_argument("--pdf", action="store_true", help="also print each language as a PDF")
     parser.add_argument("--serve", action="store_true", help="serve it and rebuild on change")
     parser.add_argument("--port", type=int, default=8000, help="for --serve (default: 8000)")
     parser.add_argument("--run-job", help=argparse.SUPPRESS)
@@ -480,6 +516,9 @@ def main(arguments: list[str] | None = None) -> int:
             if not options.serve:
                 raise
             say(f"[site] {error}")
+        for language in languages if options.pdf else []:
+            say(f"[pdf] printing {language!r}")
+            say(f"[pdf] {shown(make_pdf(book, language))}")
         if options.serve:
             serve(book, languages, options.port)
     except BuildError as error:

@@ -167,7 +167,10 @@ def resolve_terms(app: Sphinx, doctree: nodes.document, page: str) -> None:
     for number, node in enumerate(doctree.findall(term_hint)):
         node["hint_id"] = f"hint-{number}"
         if PAGE in app.env.found_docs:
-            node["uri"] = f"{app.builder.get_relative_uri(page, PAGE)}#term-{node['key']}"
+            # In print all pages are one, and the anchor alone leads there.
+            single = app.builder.name == "singlehtml"
+            uri = "" if single else app.builder.get_relative_uri(page, PAGE)
+            node["uri"] = f"{uri}#term-{node['key']}"
         else:
             logger.warning("the book has no page %r for its terms", PAGE, location=node)
 

@@ -8,15 +8,32 @@ list of executed pages goes to the builder, which insists on none for the second
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from jupyter_cache.executors.utils import ExecutionResult
+from jupyter_client import AsyncKernelManager
 from myst_nb.core.execute import cache as myst_cache
 from sphinx.application import Sphinx
 
 _single_nb_execution = myst_cache.single_nb_execution
+
+
+class QuietKernelManager(AsyncKernelManager):
+    """A kernel whose own stderr goes to a file.
+
+    Frameworks greet there while they load, which would tear the lines of the build apart. What a
+    cell writes to stderr takes another way and is not lost.
+    """
+
+    stderr_file = Path(tempfile.gettempdir()) / f"runtun-kernel-{os.getpid()}.log"
+
+    async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: Any) -> None:
+        with self.stderr_file.open("ab") as file:
+            await super()._async_launch_kernel(kernel_cmd, **kw, stderr=file)
 
 
 class Progress:
@@ -43,14 +60,15 @@ class Progress:
             return _single_nb_execution(notebook, *args, **kwargs)
         self.say(f"  {self.language}  {self.page:<28} executing {cells} cells ... ", end="")
         started = time.perf_counter()
-        # The kernel's own notes would tear the line apart; a cell's errors are not among them.
-        kwargs["extra_arguments"] = ["--log-level=ERROR"]
+        kwargs["kernel_manager_class"] = QuietKernelManager
         result = _single_nb_execution(notebook, *args, **kwargs)
         seconds = time.perf_counter() - started
         self.executed[self.page] = seconds
         self.say(f"{seconds:.1f} s" if result.err is None else "failed")
         if result.err is not None:
             self.say(result.exc_string or str(result.err))
+            if QuietKernelManager.stderr_file.is_file():  # a kernel that died says why only here
+                self.say(QuietKernelManager.stderr_file.read_text(errors="replace")[-2000:])
         return result
 
     def finish_reading(self, app: Sphinx, doctree: Any) -> None:
@@ -62,6 +80,7 @@ class Progress:
 
     def report(self, app: Sphinx, exception: Exception | None) -> None:
         """Write the executed pages where the builder reads them."""
+        QuietKernelManager.stderr_file.unlink(missing_ok=True)
         path = app.config.runtun_report
         if path:
             Path(path).write_text(json.dumps({"executed": self.executed}), encoding="utf-8")

@@ -104,10 +104,23 @@ function labelCopyButtons() {
   }
 }
 
+// Paper cannot be unfolded.
+function unfoldForPrint() {
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("article details:not([open])")];
+    for (const details of closed) details.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const details of closed) details.open = false;
+  });
+}
+
 addEventListener("DOMContentLoaded", () => {
   watchLanguageSwitch();
   watchQuizzes();
   watchScrolling();
+  unfoldForPrint();
   // After sphinx-copybutton's own handler for the same event.
   setTimeout(labelCopyButtons, 0);
 });

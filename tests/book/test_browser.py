@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from book.build import make_pdf
+from tests.support import chromium
+
 pytestmark = pytest.mark.browser
 
 
@@ -184,3 +187,14 @@ def test_wide_boxes_can_be_scrolled_by_keyboard(browser, address):
     page.wait_for_selector(".katex-display[tabindex='0']")
     assert page.locator("pre[tabindex='0']").count() >= 1
     context.close()
+
+
+@pytest.mark.slow
+def test_the_book_prints_as_one_pdf(tiny):
+    chromium()
+    target = make_pdf(tiny.book, "en")
+    data = target.read_bytes()
+    target.unlink()
+    assert data.startswith(b"%PDF-")
+    assert b"/StructTreeRoot" in data  # tagged, for screen readers
+    assert b"/Outlines" in data
