@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from babel.dates import format_date
 
-from runtun.data.date_words import FIELDS, generate_date_pairs, write_date
+from runtun.data.date_words import FIELDS, generate_date_pairs, score_alignment, write_date
 
 PATTERNS = {
     "id": ("EEEE, d MMMM y", "id"),
@@ -48,6 +48,35 @@ def test_pairs_are_the_same_day_and_parts_share_none() -> None:
         assert source == write_date(day, "id")
         assert target == write_date(day, "en")
     assert {day.year for day in train.dates} == {2000, 2001, 2002, 2003}
+
+
+def test_alignment_is_scored_field_by_field() -> None:
+    day = datetime.date(1945, 8, 17)
+    source, target = write_date(day, "id"), write_date(day, "en")
+    right = np.zeros((len(target.text), len(source.text)))
+    for field, (start, end) in target.spans.items():
+        right[start:end, slice(*source.spans[field])] = 1
+    assert score_alignment(right, source, target) == dict.fromkeys(FIELDS, 1.0)
+
+    diagonal = np.eye(*right.shape)  # reading straight on: day and month have changed places
+    score = score_alignment(diagonal, source, target)
+    assert score["weekday"] > 0.7
+    assert score["day"] == 0
+    # No preference is no alignment.
+    assert score_alignment(np.ones(right.shape) * 0, source, target) == dict.fromkeys(FIELDS, 0.0)
+
+    half = right.copy()
+    start, end = target.spans["year"]
+    half[start : start + 2] = right[slice(*target.spans["day"])][:1]
+    assert score_alignment(half, source, target)["year"] == 0.5
+    iso = write_date(day, "iso")
+    assert set(score_alignment(np.ones((10, len(source.text))), source, iso)) == {
+        "day",
+        "month",
+        "year",
+    }
+    with pytest.raises(ValueError, match=r"\(T, S\)"):
+        score_alignment(right.T, source, target)
 
 
 def test_bad_input_is_refused() -> None:

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from runtun.data._checks import generator, positive_int
+from runtun.data._checks import finite, generator, positive_int
 from runtun.data.parts import PartName, draw_in_part
 
 Form = Literal["id", "en", "iso"]
@@ -147,3 +147,47 @@ def generate_date_pairs(
         [write_date(date, source) for date in dates],
         [write_date(date, target) for date in dates],
     )
+
+
+def score_alignment(
+    weights: np.ndarray, source: WrittenDate, target: WrittenDate
+) -> dict[str, float]:
+    """Score attention weights against the right alignment, field by field.
+
+    A character of the target is aligned rightly when more of its attention lies on the same field
+    of the source than on any other field. The score of a field is the share of its characters
+    that are.
+
+    Args:
+        weights: (T, S), row t the attention of target character t over the source characters.
+        source: the date that was read.
+        target: the date that was written.
+
+    Returns:
+        Field -> share of its characters from 0 to 1, for the fields that both have.
+
+    Raises:
+        ValueError: if the shape does not fit the texts.
+
+    >>> written = write_date(datetime.date(1945, 8, 17), "iso")
+    >>> score_alignment(np.eye(10), written, written)
+    {'year': 1.0, 'month': 1.0, 'day': 1.0}
+    """
+    weights = finite(weights, "weights")
+    if weights.shape != (len(target.text), len(source.text)):
+        raise ValueError(
+            f"`weights` must have shape (T, S) = {(len(target.text), len(source.text))}; received "
+            f"{weights.shape}."
+        )
+    names = list(source.spans)
+    per_field = np.stack(
+        [weights[:, start:end].sum(axis=1) for start, end in source.spans.values()], axis=1
+    )  # (T, fields)
+    scores = {}
+    for name, (start, end) in target.spans.items():
+        if name in names:
+            rows = per_field[start:end]
+            others = np.delete(rows, names.index(name), axis=1)
+            right = rows[:, names.index(name)] > others.max(axis=1)
+            scores[name] = float(right.mean())
+    return scores
