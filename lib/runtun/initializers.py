@@ -182,3 +182,29 @@ def forecaster_weights(
         return {"recurrent": layers, "head": recurrent_weights(rng, cell, sizes[-1], horizon)}
     W = glorot_uniform(rng, (sizes[-1], horizon))
     return {"recurrent": layers, "head": {"W": W, "b": np.zeros(horizon)}}
+
+
+BIDIRECTIONAL_MERGES = ("concat", "sum", "mul", "ave")
+
+
+def check_bidirectional(ahead: Any, back: Any, merge: str) -> None:
+    """Refuse two layers that cannot be merged.
+
+    Raises:
+        ValueError: saying what does not fit.
+    """
+    if ahead.return_sequences != back.return_sequences or ahead.return_state or back.return_state:
+        raise ValueError(
+            "`ahead` and `back` must have the same `return_sequences` and no `return_state`."
+        )
+    if ahead is back or ahead.cell is back.cell:
+        raise ValueError("`ahead` and `back` must have cells of their own; received the same one.")
+    if merge not in BIDIRECTIONAL_MERGES:
+        raise ValueError(
+            f"`merge` must be one of {sorted(BIDIRECTIONAL_MERGES)}; received {merge!r}."
+        )
+    if merge != "concat" and ahead.cell.output_size != back.cell.output_size:
+        raise ValueError(
+            f'`merge` "{merge}" needs outputs of the same size; received '
+            f"{ahead.cell.output_size} and {back.cell.output_size}."
+        )

@@ -1,5 +1,6 @@
 """Sequence models in Keras 3, for every backend of it; TensorFlow is the default."""
 
+from runtun.keras.bidirectional import Bidirectional
 from runtun.keras.dense import Dense
 from runtun.keras.forecaster import Forecaster
 from runtun.keras.gru import GRUCell
@@ -17,6 +18,7 @@ from runtun.keras.rnn import (
 
 __all__ = [
     "RNN",
+    "Bidirectional",
     "Dense",
     "Forecaster",
     "GRUCell",

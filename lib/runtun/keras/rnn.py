@@ -215,13 +215,16 @@ class OutputRecurrentCell(keras.layers.Layer):
         }
 
 
-def unroll(cell: Any, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+def unroll(
+    cell: Any, x: Tensor, state: Any = None, mask: Tensor | None = None
+) -> tuple[Tensor, Any]:
     """Run a cell over a sequence, one step after the other.
 
     Args:
         cell: any cell of this floor.
         x: (B, T, D).
         state: the state before the first step; zero if None.
+        mask: (B, T), False at the steps to skip: there the state stays and the output is zero.
 
     Returns:
         (outputs (B, T, H), the state after the last step).
@@ -237,7 +240,13 @@ def unroll(cell: Any, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         state = cell.initial_state(size["B"])
     outputs = []
     for t in range(size["T"]):
-        output, state = cell(x[:, t], state)
+        output, new_state = cell(x[:, t], state)
+        if mask is not None:
+            use = mask[:, t, None]  # (B, 1)
+            output = ops.where(use, output, 0.0)
+            pairs = zip(new_state, state, strict=True)
+            new_state = [ops.where(use, new, old) for new, old in pairs]
+        state = type(state)(*new_state)
         outputs.append(output)
     return ops.stack(outputs, axis=1), state
 
@@ -256,8 +265,9 @@ class RNN(keras.layers.RNN):
         return_state: return the state after the last step as well.
 
     Call:
-        x: (B, T, D); state: the state before the first step, zero if None. Returns outputs
-        (B, T, H) or (B, H), followed by the state if `return_state`.
+        x: (B, T, D); state: the state before the first step, zero if None; mask: (B, T), False
+        at the steps to skip. Returns outputs (B, T, H), zero at skipped steps, or the last
+        unskipped one (B, H), followed by the state if `return_state`.
 
     Example:
         >>> layer = RNN(SimpleRNNCell(1, 20), return_sequences=True)
@@ -270,6 +280,8 @@ class RNN(keras.layers.RNN):
     ) -> None:
         # Otherwise Keras would cast the input of a float64 cell to float32 on its way in.
         kwargs.setdefault("dtype", cell.dtype_policy)
+        # Zero at skipped steps, as in PyTorch, but never in place of the last output.
+        kwargs.setdefault("zero_output_for_mask", return_sequences)
         super().__init__(cell, return_sequences, return_state, **kwargs)
 
     # The names of the arguments are those of `keras.layers.RNN`, on which Keras insists.

@@ -1,6 +1,7 @@
 """Sequence models in NumPy, forward and backward by hand: to read and to prove."""
 
 from runtun.scratch.activations import sigmoid
+from runtun.scratch.bidirectional import Bidirectional
 from runtun.scratch.dense import Dense
 from runtun.scratch.gradcheck import check_gradients, numerical_gradient
 from runtun.scratch.gru import GRUCell
@@ -22,6 +23,7 @@ __all__ = [
     "RNN",
     "SGD",
     "Adam",
+    "Bidirectional",
     "Dense",
     "GRUCell",
     "LSTMCell",

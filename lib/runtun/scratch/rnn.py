@@ -268,13 +268,16 @@ class OutputRecurrentCell(Trainable):
         return (d_a @ self.W.T).swapaxes(0, 1), OutputState(d_y), grads
 
 
-def unroll(cell: Any, x: np.ndarray, state: Any = None) -> tuple[np.ndarray, Any]:
+def unroll(
+    cell: Any, x: np.ndarray, state: Any = None, mask: np.ndarray | None = None
+) -> tuple[np.ndarray, Any]:
     """Run a cell over a sequence, one step after the other.
 
     Args:
         cell: any cell of this floor.
         x: (B, T, D).
         state: the state before the first step; zero if None.
+        mask: (B, T), False at the steps to skip: there the state stays and the output is zero.
 
     Returns:
         (outputs (B, T, H), the state after the last step).
@@ -288,9 +291,17 @@ def unroll(cell: Any, x: np.ndarray, state: Any = None) -> tuple[np.ndarray, Any
     size = expect(x, "B T D", D=cell.input_size)
     if state is None:
         state = cell.initial_state(size["B"])
+    if mask is not None:
+        check_mask(mask, size["B"], size["T"])
     outputs = []
     for t in range(size["T"]):
-        output, state = cell(x[:, t], state)
+        output, new_state = cell(x[:, t], state)
+        if mask is not None:
+            use = mask[:, t, None]  # (B, 1)
+            output = output * use
+            pairs = zip(new_state, state, strict=True)
+            new_state = [np.where(use, new, old) for new, old in pairs]
+        state = type(state)(*new_state)
         outputs.append(output)
     return np.stack(outputs, axis=1), state
 
@@ -305,8 +316,9 @@ class RNN:
         return_state: return the state after the last step as well.
 
     Call:
-        x: (B, T, D); state: the state before the first step, zero if None. Returns outputs
-        (B, T, H) or (B, H), followed by the state if `return_state`.
+        x: (B, T, D); state: the state before the first step, zero if None; mask: (B, T), False
+        at the steps to skip. Returns outputs (B, T, H), zero at skipped steps, or the last
+        unskipped one (B, H), followed by the state if `return_state`.
 
     Example:
         >>> layer = RNN(SimpleRNNCell(1, 20), return_sequences=True)
@@ -326,15 +338,19 @@ class RNN:
         """The weights of the cell."""
         return self.cell.params
 
-    def __call__(self, x: Any, state: Any = None) -> Any:
-        return self.forward(x, state)
+    def __call__(self, x: Any, state: Any = None, mask: np.ndarray | None = None) -> Any:
+        return self.forward(x, state, mask)
 
-    def forward(self, x: Any, state: Any = None) -> Any:
-        """Run the cell over `x`; see the class."""
-        outputs, state = self.cell.forward(x, state)
-        self._shape = outputs.shape
+    def forward(self, x: Any, state: Any = None, mask: np.ndarray | None = None) -> Any:
+        """Run the cell over `x`; see the class. With a mask there is no backward pass."""
+        if mask is None:
+            outputs, state = self.cell.forward(x, state)
+            self._shape = outputs.shape
+        else:
+            outputs, state = unroll(self.cell, as_floats(x, self.cell.dtype), state, mask)
+            self._shape = None
         if not self.return_sequences:
-            outputs = outputs[:, -1]
+            outputs = state[0]  # of every cell here, the first part of the state is the output
         return (outputs, state) if self.return_state else outputs
 
     def backward(
@@ -350,6 +366,8 @@ class RNN:
             The gradients with respect to `x` and to the weights. The one with respect to the
             state before the first step is kept as `d_initial_state`.
         """
+        if self._shape is None:
+            raise ValueError("`backward` follows a `forward` without a mask.")
         if not self.return_sequences:  # the loss saw the last output only
             d_last, d_outputs = d_outputs, np.zeros(self._shape, self.cell.dtype)
             d_outputs[:, -1] = d_last
@@ -410,6 +428,27 @@ class Stacked:
             d_outputs, layer_grads = layer.backward(d_outputs)
             grads.update({f"{i}.{name}": grad for name, grad in layer_grads.items()})
         return d_outputs, grads
+
+
+def check_mask(mask: np.ndarray, batch_size: int, length: int) -> None:
+    """Refuse a mask of another shape or type, and one that skips a whole sequence.
+
+    Raises:
+        TypeError: if the mask is not boolean.
+        ValueError: if its shape does not fit, or a sequence has no step to use.
+    """
+    expect(mask, "B T", name="mask", B=batch_size, T=length)
+    if mask.dtype != bool:
+        raise TypeError(
+            f"`mask` must be boolean, True at the steps to use; received {mask.dtype}. "
+            f"Convert it with mask.astype(bool)."
+        )
+    empty = int((~mask.any(axis=1)).sum())
+    if empty:
+        raise ValueError(
+            f"`mask` must leave every sequence at least one step; {empty} have none. "
+            f"Drop these sequences."
+        )
 
 
 def prepare(cell: Any, x: Any, state: Any) -> tuple[np.ndarray, Any]:

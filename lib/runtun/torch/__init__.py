@@ -1,5 +1,6 @@
 """Sequence models in PyTorch."""
 
+from runtun.torch.bidirectional import Bidirectional
 from runtun.torch.dense import Dense
 from runtun.torch.forecaster import Forecaster
 from runtun.torch.gru import GRUCell
@@ -17,6 +18,7 @@ from runtun.torch.rnn import (
 
 __all__ = [
     "RNN",
+    "Bidirectional",
     "Dense",
     "Forecaster",
     "GRUCell",

@@ -172,13 +172,16 @@ class OutputRecurrentCell(nn.Module):
         return y, OutputState(y)
 
 
-def unroll(cell: Any, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+def unroll(
+    cell: Any, x: Tensor, state: Any = None, mask: Tensor | None = None
+) -> tuple[Tensor, Any]:
     """Run a cell over a sequence, one step after the other.
 
     Args:
         cell: any cell of this floor.
         x: (B, T, D).
         state: the state before the first step; zero if None.
+        mask: (B, T), False at the steps to skip: there the state stays and the output is zero.
 
     Returns:
         (outputs (B, T, H), the state after the last step).
@@ -193,9 +196,17 @@ def unroll(cell: Any, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
     if state is None:
         state = cell.initial_state(size["B"])
     check_floats(cell, x)
+    if mask is not None:
+        check_mask(mask, size["B"], size["T"])
     outputs = []
     for t in range(size["T"]):
-        output, state = cell(x[:, t], state)
+        output, new_state = cell(x[:, t], state)
+        if mask is not None:
+            use = mask[:, t, None]  # (B, 1)
+            output = torch.where(use, output, 0.0)
+            pairs = zip(new_state, state, strict=True)
+            new_state = [torch.where(use, new, old) for new, old in pairs]
+        state = type(state)(*new_state)
         outputs.append(output)
     return torch.stack(outputs, dim=1), state
 
@@ -210,8 +221,9 @@ class RNN(nn.Module):
         return_state: return the state after the last step as well.
 
     Call:
-        x: (B, T, D); state: the state before the first step, zero if None. Returns outputs
-        (B, T, H) or (B, H), followed by the state if `return_state`.
+        x: (B, T, D); state: the state before the first step, zero if None; mask: (B, T), False
+        at the steps to skip. Returns outputs (B, T, H), zero at skipped steps, or the last
+        unskipped one (B, H), followed by the state if `return_state`.
 
     Example:
         >>> layer = RNN(SimpleRNNCell(1, 20), return_sequences=True)
@@ -227,11 +239,11 @@ class RNN(nn.Module):
         self.return_sequences = return_sequences
         self.return_state = return_state
 
-    def forward(self, x: Tensor, state: Any = None) -> Any:
+    def forward(self, x: Tensor, state: Any = None, mask: Tensor | None = None) -> Any:
         """Run the cell over `x`; see the class."""
-        outputs, state = unroll(self.cell, x, state)
+        outputs, state = unroll(self.cell, x, state, mask)
         if not self.return_sequences:
-            outputs = outputs[:, -1]
+            outputs = state[0]  # of every cell here, the first part of the state is the output
         return (outputs, state) if self.return_state else outputs
 
 
@@ -290,4 +302,25 @@ def check_floats(cell: nn.Module, x: Tensor) -> None:
     if x.dtype != wanted:
         raise TypeError(
             f"`x` must be {wanted}; received {x.dtype}. Convert it with x.to({wanted})."
+        )
+
+
+def check_mask(mask: Tensor, batch_size: int, length: int) -> None:
+    """Refuse a mask of another shape or type, and one that skips a whole sequence.
+
+    Raises:
+        TypeError: if the mask is not boolean.
+        ValueError: if its shape does not fit, or a sequence has no step to use.
+    """
+    expect(mask, "B T", name="mask", B=batch_size, T=length)
+    if mask.dtype != torch.bool:
+        raise TypeError(
+            f"`mask` must be boolean, True at the steps to use; received {mask.dtype}. "
+            f"Convert it with mask.bool()."
+        )
+    empty = int((~mask.any(dim=1)).sum())
+    if empty:
+        raise ValueError(
+            f"`mask` must leave every sequence at least one step; {empty} have none. "
+            f"Drop these sequences."
         )
