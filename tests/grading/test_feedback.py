@@ -25,6 +25,7 @@ from runtun.grading.session import Graded, Verdict
 from runtun.grading.verdict import judge, nothing_earned
 from runtun.grading.words import WORDS
 from tests.grading.support import ScriptedRunner, bundle, submission
+from tests.support import chromium
 
 PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 20).decode()
 ATTACK = "<script>alert(1)</script><img src=x onerror=alert(2)><svg onload=alert(3)>"
@@ -69,6 +70,7 @@ def test_both_languages_say_the_same_things() -> None:
 def test_the_page_speaks_the_students_language(source: Bundle) -> None:
     found = shown(verdict(source, {"test_square": "timeout"}, language="id"))
     assert '<html lang="id">' in found
+    assert "<title>Umpan balik: ps1</title>" in found
     assert "Umpan balik: ps1" in found
     assert "terlalu lama" in found
     assert "Adakah loop yang tidak pernah selesai?" in found
@@ -238,3 +240,45 @@ def test_a_report_of_nothing_but_refusals_is_possible(source: Bundle) -> None:
     only = Verdict("zoe", "ps1", {"p1": Graded(result, rebuild(source, None))}, Path())
     assert "zoe" in report_page("ps1", [only], "en")
     assert "zoe" in grades_csv([only])
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1300, "dark")])
+def test_pages_are_accessible_and_fit_the_screen(
+    source: Bundle, tmp_path: Path, width: int, scheme: str
+) -> None:
+    """Axe finds nothing, nothing runs off the screen, and the policy blocks nothing of ours."""
+    path = chromium()
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import sync_playwright
+
+    long = f"x = 1  # {'long ' * 60}"
+    states = {
+        "square": {
+            "state": "ok",
+            "outputs": [{"output_type": "stream", "name": "x", "text": long}],
+        },
+        "test_square": failure(1, "square(3) must be 9: multiply x by itself"),
+    }
+    found = verdict(source, states, submission(square=long))
+    refused = nothing_earned(source, "rejected", "empty")
+    other = Verdict("zoe", "ps1", {"p1": Graded(refused, rebuild(source, None))}, Path())
+    pages = [shown(found), shown(other), report_page("ps1", [found, other], "id")]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        for text in pages:
+            (tmp_path / "page.html").write_text(text)
+            for bypass in (False, True):  # axe itself is a script, which the policy forbids
+                tab = browser.new_context(
+                    viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=bypass
+                ).new_page()
+                complaints: list[str] = []
+                tab.on("console", lambda message, kept=complaints: kept.append(message.text))
+                tab.goto((tmp_path / "page.html").as_uri())
+                assert complaints == []
+                if bypass:
+                    assert Axe().run(tab).response["violations"] == []
+                else:
+                    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        browser.close()

@@ -45,8 +45,8 @@ def feedback_page(verdict: Verdict, name: str, graded: Graded) -> str:
     body.append(f"<h2>{esc(say(language, 'points'))}</h2>")
     for score in graded.result.scores.values():
         mark = verdict.marks.get((name, score.grade_id), Mark())
-        title = graded.rebuilt.bundle.by_grade_id[score.grade_id].title
-        body.append(_card(score, title, verdict.points_of(name, score), mark, language))
+        about = graded.rebuilt.bundle.by_grade_id[score.grade_id].title
+        body.append(_card(score, about, verdict.points_of(name, score), mark, language))
     work = [_work(cell, graded, verdict.marks, name, language) for cell in graded.rebuilt.cells]
     if any(work):
         body += [f"<h2>{esc(say(language, 'your_work'))}</h2>", *work]
@@ -170,7 +170,7 @@ def _total(verdict: Verdict, name: str, graded: Graded, language: str) -> str:
     return "\n".join(lines)
 
 
-def _card(score: Score, title: str, points: float | None, mark: Mark, language: str) -> str:
+def _card(score: Score, about: str, points: float | None, mark: Mark, language: str) -> str:
     state, tone = score.state, _TONES.get(score.state, "bad")
     if mark.points is not None:
         state, tone = "marked", "good" if mark.points >= score.max_points else "part"
@@ -181,8 +181,8 @@ def _card(score: Score, title: str, points: float | None, mark: Mark, language: 
         f'<span class="n">{earned} / {number(score.max_points)}</span></header>'
         f'<span class="s">{_SIGNS[tone]} {esc(WORDS[language][state])}</span>'
     ]
-    if title:
-        lines.append(f'<p class="soft">{esc(title)}</p>')
+    if about:
+        lines.append(f'<p class="soft">{esc(about)}</p>')
     if hint:
         lines.append(f'<p class="hint">{esc(hint)}</p>')
     if mark.comment:
@@ -210,7 +210,7 @@ def _work(
     if not cell.source.strip():
         lines.append(f'<p class="soft">{esc(say(language, "empty"))}</p>')
     elif cell.cell_type == "code":
-        lines.append(f"<pre>{esc(shortened(cell.source, cut))}</pre>")
+        lines.append(f'<pre tabindex="0">{esc(shortened(cell.source, cut))}</pre>')
     else:
         lines.append(f'<div class="note">{markdown(cell.source)}</div>')
     record = graded.outcome.get("cells", {}).get(cell.id, {})

@@ -151,14 +151,14 @@ def output(entry: Mapping[str, Any], marker: str) -> str:
             return picture
     markup = data.get("text/html")
     if isinstance(markup, str) and "<table" in markup:
-        return f'<div class="scroll">{sanitised(shortened(markup, ""))}</div>'
+        return f'<div class="scroll" tabindex="0">{sanitised(shortened(markup, ""))}</div>'
     text = data.get("text/plain")
     return _pre(screen(text), marker) if isinstance(text, str) else ""
 
 
 def _pre(text: str, marker: str) -> str:
     text = text.rstrip()
-    return f'<pre class="out">{esc(shortened(text, marker))}</pre>' if text else ""
+    return f'<pre class="out" tabindex="0">{esc(shortened(text, marker))}</pre>' if text else ""
 
 
 def _picture(mime: str, data: object) -> str:

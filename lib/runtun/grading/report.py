@@ -189,7 +189,7 @@ def _failures(verdicts: Sequence[Verdict], language: str) -> str:
             parts.append(say(language, "hidden_short"))
         text = ", ".join(parts) + (f": {examples[place]}" if place in examples else "")
         rows.append(f'<tr><td class="n">{amount}</td><td>{esc(name)}</td><td>{esc(text)}</td></tr>')
-    return f'<div class="scroll"><table>{"".join(rows)}</table></div>'
+    return f'<div class="scroll" tabindex="0"><table>{"".join(rows)}</table></div>'
 
 
 def _table(verdicts: Sequence[Verdict], language: str) -> str:
@@ -215,7 +215,7 @@ def _table(verdicts: Sequence[Verdict], language: str) -> str:
             f'<td class="n">{verdict.seconds:.1f}</td>'
             f"<td>{'<br>'.join(esc(note) for note in notes)}</td></tr>"
         )
-    return f'<div class="scroll"><table>{"".join(rows)}</table></div>'
+    return f'<div class="scroll" tabindex="0"><table>{"".join(rows)}</table></div>'
 
 
 def _picture(width: int, height: int, shapes: str, alt: str) -> str:
