@@ -208,3 +208,33 @@ def check_bidirectional(ahead: Any, back: Any, merge: str) -> None:
             f'`merge` "{merge}" needs outputs of the same size; received '
             f"{ahead.cell.output_size} and {back.cell.output_size}."
         )
+
+
+def convolution_weight(
+    rng: np.random.Generator, kernel_size: int, input_size: int, output_size: int
+) -> np.ndarray:
+    """Draw W (K, D, C) of a convolution as Keras does: uniform, by the number of terms.
+
+    Example:
+        >>> convolution_weight(np.random.default_rng(0), 4, 1, 20).shape
+        (4, 1, 20)
+    """
+    limit = np.sqrt(6.0 / (kernel_size * (input_size + output_size)))
+    return rng.uniform(-limit, limit, size=(kernel_size, input_size, output_size))
+
+
+def convolution_length(x: Any, layer: Any) -> int | None:
+    """Return how many outputs a convolution has over `x` (B, T, D), None for an unknown T.
+
+    Raises:
+        ValueError: if the sequence is shorter than what one output sees.
+    """
+    length = x.shape[1]
+    if length is None:
+        return None
+    seen = (layer.kernel_size - 1) * layer.dilation + 1
+    if length < seen:
+        raise ValueError(
+            f"`x` must have at least {seen} steps, which one output sees; received {length}."
+        )
+    return (length - seen) // layer.stride + 1

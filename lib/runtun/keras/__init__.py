@@ -1,6 +1,8 @@
 """Sequence models in Keras 3, for every backend of it; TensorFlow is the default."""
 
+from runtun.keras.attention import AdditiveAttention, DotProductAttention
 from runtun.keras.bidirectional import Bidirectional
+from runtun.keras.conv import CausalConv1D, Conv1D
 from runtun.keras.dense import Dense
 from runtun.keras.forecaster import Forecaster
 from runtun.keras.gru import GRUCell
@@ -18,8 +20,12 @@ from runtun.keras.rnn import (
 
 __all__ = [
     "RNN",
+    "AdditiveAttention",
     "Bidirectional",
+    "CausalConv1D",
+    "Conv1D",
     "Dense",
+    "DotProductAttention",
     "Forecaster",
     "GRUCell",
     "LSTMCell",

@@ -7,6 +7,10 @@ from runtun.parity.forecaster import (
     forecaster_to_torch,
 )
 from runtun.parity.recurrent import (
+    conv_from_keras,
+    conv_from_torch,
+    conv_to_keras,
+    conv_to_torch,
     dense_from_keras,
     dense_from_torch,
     dense_to_keras,
@@ -26,6 +30,10 @@ from runtun.parity.recurrent import (
 )
 
 __all__ = [
+    "conv_from_keras",
+    "conv_from_torch",
+    "conv_to_keras",
+    "conv_to_torch",
     "dense_from_keras",
     "dense_from_torch",
     "dense_to_keras",

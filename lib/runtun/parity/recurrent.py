@@ -1,4 +1,4 @@
-"""Moving the weights of recurrent and dense layers between NumPy, Keras and PyTorch.
+"""Moving the weights of layers between NumPy, Keras and PyTorch.
 
 The canonical form is a dict of NumPy arrays in the layout of Keras, which is also the layout of
 the equations: {"W": (D, G H), "U": (H, G H), "b": (G H,)}, with G gates side by side.
@@ -157,6 +157,38 @@ def dense_to_torch(weights: Weights, module: Any) -> Any:
         return _named_to_torch(weights, module)
     _check_names(weights, {"W", "b"})
     _copy("W", module.weight, np.asarray(weights["W"]).T)
+    _copy("b", module.bias, weights["b"])
+    return module
+
+
+def conv_from_keras(layer: Any) -> dict[str, np.ndarray]:
+    """Read the weights of a one-dimensional convolution of Keras: {"W": (K, D, C), "b": (C,)}."""
+    return dense_from_keras(layer)
+
+
+def conv_to_keras(weights: Weights, layer: Any) -> Any:
+    """Write weights into a one-dimensional convolution of Keras, building it first if needed."""
+    if not layer.built:
+        layer.build((None, None, np.shape(weights["W"])[1]))
+    return dense_to_keras(weights, layer)
+
+
+def conv_from_torch(module: Any) -> dict[str, np.ndarray]:
+    """Read the weights of a one-dimensional convolution of PyTorch, whose own are (C, D, K)."""
+    if _is_ours(module):
+        return _named_from_torch(module)
+    return {"W": _numpy(module.weight).transpose(2, 1, 0).copy(), "b": _numpy(module.bias)}
+
+
+def conv_to_torch(weights: Weights, module: Any) -> Any:
+    """Write weights into a one-dimensional convolution of PyTorch.
+
+    A causal one pads (K - 1) dilation zeros on the left, which `torch.nn.Conv1d` leaves to you.
+    """
+    if _is_ours(module):
+        return _named_to_torch(weights, module)
+    _check_names(weights, {"W", "b"})
+    _copy("W", module.weight, np.asarray(weights["W"]).transpose(2, 1, 0))
     _copy("b", module.bias, weights["b"])
     return module
 

@@ -1,12 +1,14 @@
 """Sequence models in NumPy, forward and backward by hand: to read and to prove."""
 
 from runtun.scratch.activations import sigmoid
+from runtun.scratch.attention import AdditiveAttention, DotProductAttention, softmax
 from runtun.scratch.bidirectional import Bidirectional
+from runtun.scratch.conv import CausalConv1D, Conv1D
 from runtun.scratch.dense import Dense
 from runtun.scratch.gradcheck import check_gradients, numerical_gradient
 from runtun.scratch.gru import GRUCell
 from runtun.scratch.layer_norm import LayerNormRNNCell
-from runtun.scratch.losses import mse
+from runtun.scratch.losses import cross_entropy, mse
 from runtun.scratch.lstm import LSTMCell, LSTMState, PeepholeLSTMCell
 from runtun.scratch.optimizers import SGD, Adam, clip_by_norm, clip_by_value
 from runtun.scratch.rnn import (
@@ -23,8 +25,12 @@ __all__ = [
     "RNN",
     "SGD",
     "Adam",
+    "AdditiveAttention",
     "Bidirectional",
+    "CausalConv1D",
+    "Conv1D",
     "Dense",
+    "DotProductAttention",
     "GRUCell",
     "LSTMCell",
     "LSTMState",
@@ -38,8 +44,10 @@ __all__ = [
     "check_gradients",
     "clip_by_norm",
     "clip_by_value",
+    "cross_entropy",
     "mse",
     "numerical_gradient",
     "sigmoid",
+    "softmax",
     "unroll",
 ]

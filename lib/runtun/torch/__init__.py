@@ -1,6 +1,8 @@
 """Sequence models in PyTorch."""
 
+from runtun.torch.attention import AdditiveAttention, DotProductAttention
 from runtun.torch.bidirectional import Bidirectional
+from runtun.torch.conv import CausalConv1D, Conv1D
 from runtun.torch.dense import Dense
 from runtun.torch.forecaster import Forecaster
 from runtun.torch.gru import GRUCell
@@ -18,8 +20,12 @@ from runtun.torch.rnn import (
 
 __all__ = [
     "RNN",
+    "AdditiveAttention",
     "Bidirectional",
+    "CausalConv1D",
+    "Conv1D",
     "Dense",
+    "DotProductAttention",
     "Forecaster",
     "GRUCell",
     "LSTMCell",

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from runtun.scratch.losses import mse
+from runtun.scratch.losses import cross_entropy, mse
 from runtun.scratch.optimizers import SGD, Adam, clip_by_norm, clip_by_value
 from runtun.training.loop import ADAM_EPSILON, MOMENTUM, Settings
 
-LOSSES = {"mse": mse}
+LOSSES = {"mse": mse, "cross_entropy": cross_entropy}
 
 
 class ScratchTrainer:
@@ -24,6 +24,8 @@ class ScratchTrainer:
                 f"received {settings.loss!r}."
             )
         self.model, self.x, self.y, self.settings = model, x, y, settings
+        if settings.loss == "mse":
+            self.y = y.astype(next(iter(model.params.values())).dtype)
         self.loss = LOSSES[settings.loss]
         self.rates = iter(settings.rates)
         if settings.optimizer == "adam":
@@ -37,7 +39,7 @@ class ScratchTrainer:
         for start in range(0, len(order), self.settings.batch_size):
             batch = order[start : start + self.settings.batch_size]
             outputs = self.model.forward(self.x[batch])
-            loss, d_outputs = self.loss(self.y[batch].astype(outputs.dtype), outputs)
+            loss, d_outputs = self.loss(self.y[batch], outputs)
             _, grads = self.model.backward(d_outputs)
             if self.settings.clip_norm:
                 grads, _ = clip_by_norm(grads, self.settings.clip_norm)
