@@ -165,7 +165,19 @@ def test_sharing_windows_out_at_random_leaks_and_says_so(live) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", ["order", "windows"])
+def test_gates_keep_write_and_forget(live) -> None:
+    page = live("gates")
+    forget, write, _ = page.get_by_role("slider").all()
+    assert "Half of a memory is gone after 6.6 steps" in report(page)  # ln 2 / -ln 0.9
+    forget.fill("1")
+    assert "nothing is ever forgotten" in report(page)
+    assert "c = 0.400" in report(page)  # 1 - 0.6: a sum
+    write.fill("0")
+    assert "c = 0.000" in report(page)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["order", "windows", "gates"])
 def test_a_figure_fits_a_phone_and_keeps_its_description(live, name: str) -> None:
     page = live(name)
     assert page.locator("svg").get_attribute("aria-label") == "what it shows"
