@@ -12,9 +12,11 @@ from functools import cache
 import nbformat
 import pytest
 
-from runtun.grading import Bundle, KernelRunner, Result, grade_notebook
+from runtun.grading import Bundle, KernelRunner, Result, Runner, grade_notebook
 from runtun.grading.bundle import LANGUAGES
+from runtun.grading.isolated import IsolatedRunner
 from runtun.grading.proof import Attempt, Proof, fill_in, read_proof
+from runtun.grading.sandbox import SandboxError
 from tests.exercises.support import SLUGS, SOURCES, exercise_path, source_path
 
 bundle = cache(lambda slug: Bundle.load(source_path(slug)))
@@ -31,10 +33,16 @@ def named(cases: list[tuple[str, Attempt]]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def runner() -> Iterator[KernelRunner]:
-    """One kernel for all notebooks of this module: they are ours, and imports are slow."""
-    with KernelRunner(reuse=True) as kernel:
-        yield kernel
+def runner() -> Iterator[Runner]:
+    """The runner that grades a class; without a sandbox, one kernel for all notebooks."""
+    chosen: Runner
+    try:
+        chosen = isolated = IsolatedRunner()
+        isolated.check()
+    except SandboxError:
+        chosen = KernelRunner(reuse=True)
+    yield chosen
+    chosen.close()
 
 
 def earned(result: Result, of: Mapping[str, float]) -> dict[str, float | None]:
@@ -42,13 +50,13 @@ def earned(result: Result, of: Mapping[str, float]) -> dict[str, float | None]:
     return {name: result.scores[name].points for name in of}
 
 
-def grade(slug: str, language: str, cells: Mapping[str, str], runner: KernelRunner) -> Result:
+def grade(slug: str, language: str, cells: Mapping[str, str], runner: Runner) -> Result:
     return grade_notebook(bundle(slug), fill_in(released(slug, language), cells), runner=runner)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("slug", SLUGS)
-def test_solution_earns_everything(slug: str, language: str, runner: KernelRunner) -> None:
+def test_solution_earns_everything(slug: str, language: str, runner: Runner) -> None:
     result = grade(slug, language, proof(slug).solution, runner)
     assert earned(result, proof(slug).points) == proof(slug).points, result
     waiting = earned(result, proof(slug).manual)
@@ -58,7 +66,7 @@ def test_solution_earns_everything(slug: str, language: str, runner: KernelRunne
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("slug", SLUGS)
-def test_untouched_release_earns_nothing(slug: str, language: str, runner: KernelRunner) -> None:
+def test_untouched_release_earns_nothing(slug: str, language: str, runner: Runner) -> None:
     result = grade(slug, language, {}, runner)
     every = {**proof(slug).points, **proof(slug).manual}
     assert earned(result, every) == dict.fromkeys(every, 0.0), result
@@ -67,7 +75,7 @@ def test_untouched_release_earns_nothing(slug: str, language: str, runner: Kerne
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(("slug", "mistake"), WRONG, ids=named(WRONG))
 def test_mistake_loses_exactly_what_it_should(
-    slug: str, mistake: Attempt, language: str, runner: KernelRunner
+    slug: str, mistake: Attempt, language: str, runner: Runner
 ) -> None:
     known: Proof = proof(slug)
     result = grade(slug, language, {**known.solution, **mistake.cells}, runner)
@@ -79,7 +87,7 @@ def test_mistake_loses_exactly_what_it_should(
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(("slug", "answer"), RIGHT, ids=named(RIGHT))
 def test_right_answer_written_differently_earns_everything(
-    slug: str, answer: Attempt, language: str, runner: KernelRunner
+    slug: str, answer: Attempt, language: str, runner: Runner
 ) -> None:
     known: Proof = proof(slug)
     result = grade(slug, language, {**known.solution, **answer.cells}, runner)
@@ -87,7 +95,7 @@ def test_right_answer_written_differently_earns_everything(
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_hints_speak_the_language_of_the_notebook(slug: str, runner: KernelRunner) -> None:
+def test_hints_speak_the_language_of_the_notebook(slug: str, runner: Runner) -> None:
     known: Proof = proof(slug)
     mistake = known.mistakes[0]
     indonesian, english = (

@@ -331,6 +331,15 @@ HONEST = {
         "class M:\n    def __init__(self): self.w = [1]",
         "import copy\na = M()\nb = copy.deepcopy(a)\nb.w = [2]\nassert a.w == [1] and b.w == [2]",
     ),
+    "a comparison that the student was to write": (
+        """
+        class Point:
+            def __init__(self, x): self.x = x
+            def equals(self, other): return self.x == other.x
+        """,
+        "assert Point(1).equals(Point(1)) and not Point(1).equals(Point(2))",
+        "class Point:\n    def equals(self, other): ...",
+    ),
     "unittest's assertions": (
         "def f(x): return [x, 1.0000001]",
         "import unittest\nt = unittest.TestCase()\nt.assertEqual(f(1)[0], 1)\n"
@@ -358,6 +367,31 @@ WRONG = {
         "AssertionError",
     ),
     "a builtin instead of the student's": ("", "assert sum([1]) == 1", "NameError"),
+    "nothing instead of an array": (
+        "import numpy as np\ndef f(x): return np.zeros((0, 3))",
+        "assert np.allclose(f(1), np.ones(3))",
+        "AssertionError",
+    ),
+    "an object that would compare itself": (
+        "class R:\n    def equals(self, other): return True\ndef f(x): return R()",
+        "assert f(1).equals(2)",
+        "AttributeError",
+    ),
+    "an object that claims to be a table": (
+        """
+        import pandas as pd
+        class T(pd.DataFrame):
+            __class__ = pd.DataFrame
+            def __getattribute__(self, name): return True
+        class R:
+            __iter__ = lambda s: iter(())
+            __len__ = lambda s: 0
+        R.__module__, R.__qualname__ = "pandas.core.frame", "DataFrame"
+        def f(x): return R()
+        """,
+        "import pandas as pd\nassert pd.DataFrame({'a': [1]}).equals(f(1))",
+        "AssertionError",
+    ),
     "an object that the test made and that cannot cross": (
         "def f(x): return True",
         "assert f(object())",

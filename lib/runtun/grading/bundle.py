@@ -68,6 +68,7 @@ class SourceCell:
         checksum: nbgrader's checksum of the released cell.
         tags: the instructor's cell tags.
         metadata: the rest of the cell's metadata, as it goes into the autograded notebook.
+        solution: what the instructor wrote in a cell of the student's; for the judge's eyes only.
     """
 
     id: str
@@ -81,6 +82,7 @@ class SourceCell:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     attachments: Mapping[str, Any] = field(default_factory=dict)
+    solution: str | None = None
 
     @property
     def hidden_lines(self) -> frozenset[int]:
@@ -162,8 +164,17 @@ class Bundle:
             CourseError: if the notebook cannot be read or nbgrader would refuse to release it.
         """
         path = Path(path)
-        bundle = cls.from_released(_released(path, _read_trusted(path), config), path.stem)
-        return replace(bundle, files=_data_files(path.parent, (*IGNORED, *ignore)))
+        written = _read_trusted(path)
+        marks = [(cell["metadata"].get("nbgrader") or {}, cell) for cell in written["cells"]]
+        solutions = {
+            mark.get("grade_id"): _joined(cell["source"])
+            for mark, cell in marks
+            if mark.get("solution") and cell["cell_type"] == "code"
+        }
+        bundle = cls.from_released(_released(path, written, config), path.stem)
+        cells = tuple(replace(cell, solution=solutions.get(cell.grade_id)) for cell in bundle.cells)
+        files = _data_files(path.parent, (*IGNORED, *ignore))
+        return replace(bundle, cells=cells, files=files)
 
     @classmethod
     def from_released(cls, notebook: Mapping[str, Any], name: str) -> Bundle:
@@ -205,7 +216,10 @@ class Bundle:
         body = [
             SCHEMA,
             self.kernel,
-            [[c.id, c.role, c.cell_type, c.source, c.points, c.tags] for c in self.cells],
+            [
+                [c.id, c.role, c.cell_type, c.source, c.points, c.tags, c.solution]
+                for c in self.cells
+            ],
             {name: _sha256(path) for name, path in sorted(self.files.items())},
         ]
         return hashlib.sha256(json.dumps(body).encode()).hexdigest()

@@ -42,7 +42,7 @@ def make_task(
             "source": cell.source,
             "student_source": cell.edited,
             # Which names the cell should define; never shown to the student's code.
-            "solution": cell.origin.source if cell.origin and cell.role == "solution" else None,
+            "solution": cell.origin.solution if cell.origin else None,
             "points": cell.origin.points if cell.origin else None,
         }
         for cell in rebuilt.cells

@@ -143,7 +143,8 @@ def add_commands(subparsers: argparse._SubParsersAction) -> None:
         epilog="examples:\n"
         "  runtun release                        write what changed\n"
         "  runtun release --check                change nothing; fail if anything is out of date\n"
-        "  runtun release --with-solutions DIR   the version to hand out after the deadline\n",
+        "  runtun release --with-solutions DIR   the version to hand out after the deadline\n"
+        "  runtun release --try                  grade each solution first; name tests that fail\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--source", type=Path, default=Path("solutions"), metavar="DIR")
@@ -154,12 +155,20 @@ def add_commands(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--with-solutions", type=Path, metavar="DIR", help="write notebooks with solutions to DIR"
     )
+    parser.add_argument(
+        "--try",
+        dest="rehearse",
+        action="store_true",
+        help="grade the solutions in the sandbox and name the tests that cannot work there",
+    )
     parser.set_defaults(run=run_release)
 
 
 def run_release(arguments: argparse.Namespace) -> int:
     """Run `runtun release`; return the exit code (0 done, 1 out of date, 2 cannot be done)."""
     try:
+        if arguments.rehearse and not _rehearsed(arguments.source):
+            return 1
         if arguments.check:
             stale = stale_exercises(arguments.source, arguments.release)
             for path in stale:
@@ -174,6 +183,24 @@ def run_release(arguments: argparse.Namespace) -> int:
         return 2
     print(f"{len(paths)} notebooks in {target}")
     return 0
+
+
+def _rehearsed(source_dir: Path) -> bool:
+    """Grade every solution as a student's; say which tests it fails."""
+    from runtun.grading.commands import make_runner
+    from runtun.grading.reach import unreached_tests
+
+    good = True
+    runner = make_runner(hide=[source_dir])
+    try:
+        for path in sorted(source_dir.glob("*/*.ipynb")):
+            for one in unreached_tests(path, runner):
+                good = False
+                place = f" line {one.line}" if one.line else ""
+                print(f"{path}: {one.grade_id}{place}: the solution fails: {one.reason}")
+    finally:
+        runner.close()
+    return good
 
 
 def _speaks(cell: NotebookNode, language: str) -> bool:
