@@ -441,7 +441,8 @@ def make_pdf(book: Book, language: str) -> Path:
     folder = book.work / language / "print"
     finish(book.work / language / "singlehtml", folder, language)
     page = folder / "index.html"
-    page.write_text(page.read_text(encoding="utf-8").replace("<details", "<details open"))
+    text = page.read_text(encoding="utf-8").replace("<details", "<details open")
+    page.write_text(text.replace(' loading="lazy"', ""), encoding="utf-8")  # paper does not scroll
     target = book.out / language / f"runtun-{language}.pdf"
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as profile:

@@ -46,7 +46,8 @@ def finish(raw: Path, site: Path, language: str) -> int:
         target = site / relative
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.suffix == ".html":
-            target.write_text(mend(source.read_text(encoding="utf-8"), language), encoding="utf-8")
+            text = mend(source.read_text(encoding="utf-8"), language, source.parent)
+            target.write_text(text, encoding="utf-8")
             pages += 1
         elif source.suffix in (".js", ".css"):
             text = source.read_text(encoding="utf-8")
@@ -68,14 +69,20 @@ def unwanted(relative: Path) -> bool:
     )
 
 
-def mend(text: str, language: str) -> str:
-    """Return a page without foreign requests and with the theme's faults mended."""
+def mend(text: str, language: str, folder: Path = Path()) -> str:
+    """Return a page without foreign requests and with the theme's faults mended.
+
+    Args:
+        text: the page as Sphinx wrote it.
+        language: "id" or "en".
+        folder: where it lies; the paths of its pictures start there.
+    """
     page = html.document_fromstring(text)
     strip_foreign(page)
     put_words(page, language)
     write_numbers(page, language)
     name_landmarks(page, language)
-    mend_figures(page)
+    mend_figures(page, folder)
     make_boxes_scroll(page)
     return "<!DOCTYPE html>\n" + html.tostring(page, encoding="unicode", method="html") + "\n"
 
@@ -180,12 +187,34 @@ def name_landmarks(page: html.HtmlElement, language: str) -> None:
         anchor.set("aria-hidden", "true")
 
 
-def mend_figures(page: html.HtmlElement) -> None:
-    """Let pictures load when they are needed; a picture's file name is no description."""
+PIXELS = {"": 1.0, "px": 1.0, "pt": 4 / 3, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4}
+"""How many pixels of a page the units of SVG are."""
+
+
+def size_of(picture: Path) -> tuple[int, int] | None:
+    """Return a drawing's own width and height in pixels, if it names both."""
+    if picture.suffix != ".svg" or not picture.is_file():
+        return None
+    opening = re.search(r"<svg\b[^>]*>", picture.read_text(encoding="utf-8", errors="replace"))
+    sizes = []
+    for name in ("width", "height"):
+        number = opening and re.search(rf'\s{name}="([\d.]+)(\w*)"', opening[0])
+        if not number or number[2] not in PIXELS:
+            return None
+        sizes.append(round(float(number[1]) * PIXELS[number[2]]))
+    return sizes[0], sizes[1]
+
+
+def mend_figures(page: html.HtmlElement, folder: Path) -> None:
+    """Keep the room of pictures that load late; a picture's file name is no description."""
     for number, image in enumerate(page.xpath("//article//img | //div[@class='bd-content']//img")):
         alt = image.get("alt")
         if alt is not None and re.fullmatch(r"(\.\./)*_images/[\w.-]+", alt):
             del image.attrib["alt"]
+        size = size_of(folder / (image.get("src") or ""))
+        if size and not {"width", "height", "style"} & set(image.attrib):
+            image.set("width", str(size[0]))
+            image.set("height", str(size[1]))
         if number > 0:
             image.set("loading", "lazy")
         image.set("decoding", "async")

@@ -177,8 +177,12 @@ def visit_quiz(self: HTML5Translator, node: quiz) -> None:
     self.body.append("</legend>\n")
     write(question.children[lead:])
     for number, option in enumerate(options):
+        # A formula alone is no label to all screen readers: its source is read instead.
+        formula = all(isinstance(child, nodes.math) for child in option)
+        label = f' aria-label="{self.attval(option.astext())}"' if formula else ""
         self.body.append(
-            f'<label class="quiz-option"><input type="radio" name="{name}" value="{number}"> <span>'
+            f'<label class="quiz-option"><input type="radio" name="{name}" '
+            f'value="{number}"{label}> <span>'
         )
         write(option.children)
         self.body.append("</span></label>\n")

@@ -18,6 +18,7 @@ function remember(key, value) {
 function place() {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (target && target.tagName !== "SECTION" && target.textContent.trim()) return location.hash;
+  if (!target && scrollY < 50) return "";
   let section = target && target.closest("section");
   if (!section) {
     for (const candidate of document.querySelectorAll("article section")) {

@@ -113,9 +113,9 @@ def test_tabs_and_answers_work_without_javascript(browser, address):
     page.goto(f"{address}en/lesson.html")
     page.click("label[data-sync-id=torch]")
     assert page.locator("text=this is torch").last.is_visible()
-    assert not page.locator(".quiz-check").is_visible()
-    page.click(".quiz-answers summary")
-    assert page.locator(".quiz-answers li").first.is_visible()
+    assert not page.locator("#lesson-q1 .quiz-check").is_visible()
+    page.click("#lesson-q1 .quiz-answers summary")
+    assert page.locator("#lesson-q1 .quiz-answers li").first.is_visible()
     context.close()
 
 
@@ -129,17 +129,17 @@ def test_print_shows_both_frameworks(page, address):
 
 def test_a_quiz_explains_right_and_wrong_answers_by_keyboard(page, address):
     page.goto(f"{address}en/lesson.html")
-    status = page.locator(".quiz-status")
-    page.focus(".quiz-check")
+    status = page.locator("#lesson-q1 .quiz-status")
+    page.focus("#lesson-q1 .quiz-check")
     page.keyboard.press("Enter")
     assert status.inner_text() == "Choose an answer first."
-    page.focus(".quiz-option input >> nth=0")
+    page.focus("#lesson-q1 .quiz-option input >> nth=0")
     page.keyboard.press("ArrowDown")
     assert status.inner_text() == ""
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     assert status.inner_text() == "Not quite. Too many."
-    page.focus(".quiz-option input >> nth=1")
+    page.focus("#lesson-q1 .quiz-option input >> nth=1")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")

@@ -170,6 +170,11 @@ def test_the_indonesian_interface_is_indonesian(tiny, name: str):
     assert {text.strip() for text in words} & ENGLISH == set()
 
 
+def test_citations_use_round_brackets(tiny):
+    page = html.parse(str(tiny.site / "id" / "lesson.html"))
+    assert "(Elman, 1990)" in page.xpath("string(//article//section/p)")
+
+
 def test_a_wrong_option_is_a_usage_error(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["--lang", "fr"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lxml import html
 
-from book.post import finish, mend
+from book.post import finish, mend, size_of
 
 PAGE = """<!DOCTYPE html><html lang="id"><head><title>T</title>{head}</head><body>
 <main><article>{body}</article></main></body></html>"""
@@ -87,3 +87,13 @@ def test_measured_numbers_follow_the_spelling_of_the_language():
     body = f"<p>{number.format('1.4e-05')} {number.format(16)}</p><pre>0.5</pre>"
     assert mended(body).xpath("//p/span/text() | //pre/text()") == ["1,4e-05", "16", "0.5"]
     assert mended(body, language="en").xpath("//p/span/text()") == ["1.4e-05", "16"]
+
+
+def test_drawings_keep_their_room_while_they_load(tmp_path: Path):
+    (tmp_path / "a.svg").write_text('<?xml version="1.0"?>\n<svg width="72pt" height="36pt">')
+    (tmp_path / "b.svg").write_text('<svg viewBox="0 0 9 9"><rect width="1" height="1"/></svg>')
+    assert size_of(tmp_path / "a.svg") == (96, 48)
+    assert size_of(tmp_path / "b.svg") is None
+    text = mend(PAGE.format(head="", body='<img src="a.svg" alt="x">'), "en", tmp_path)
+    (image,) = html.document_fromstring(text).xpath("//img")
+    assert (image.get("width"), image.get("height")) == ("96", "48")

@@ -62,3 +62,9 @@ def test_page_has_labelled_controls_and_one_copy_of_the_answers(tiny, language, 
     assert quiz.xpath(".//button/text()") == [check]
     assert len(quiz.xpath(".//*[@role='status']")) == 1
     assert quiz.xpath(".//details//li/@data-answer") == ["true", "false"]
+
+
+def test_a_formula_alone_is_labelled_by_its_source(tiny):
+    page = html.parse(str(tiny.site / "en" / "lesson.html"))
+    labels = page.xpath("//fieldset[@id='lesson-q2']//input/@aria-label")
+    assert labels == ["h_t"]
