@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from runtun.data._checks import generator, positive_int
+from runtun.checks import generator, positive_int
 
 TOLERANCE = 0.04
 """The paper counts an answer as right when it is less than this away from the target."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from runtun.data._checks import generator, positive_int
+from runtun.checks import generator, positive_int
 from runtun.data.parts import PartName, draw_in_part
 from runtun.data.windows import Part
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from runtun.data._checks import positive_int
+from runtun.checks import positive_int
 
 CYCLES = ("hour", "day", "week", "year")
 """Cycles that `calendar_features` knows."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from runtun.data._checks import generator, positive_int
+from runtun.checks import generator, positive_int
 from runtun.data.parts import PartName, is_in_part
 from runtun.data.windows import Part
 

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from runtun.data._checks import finite
+from runtun.checks import finite
 
 
 class _Scaler:

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from runtun.data._checks import generator, positive_int
+from runtun.checks import generator, positive_int
 from runtun.data.parts import PartName, draw_in_part
 
 SYMBOLS = "XYabcdEB"

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from runtun.data._checks import positive_int
+from runtun.checks import positive_int
 from runtun.data.windows import Part
 
 PAD, UNKNOWN, BEGIN, END = "<pad>", "<unk>", "<bos>", "<eos>"

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from runtun.data._checks import generator, positive_int
+from runtun.checks import generator, positive_int
 from runtun.data.windows import Part, Splits, cut_targets
 
 NOISE = 0.1

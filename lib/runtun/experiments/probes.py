@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from runtun.data._checks import finite, positive_int
+from runtun.checks import finite, positive_int
 
 Function = Callable[[np.ndarray], np.ndarray]
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from runtun.data._checks import finite
+from runtun.checks import finite
 from runtun.figures.style import AMOUNT, PALETTE, STYLE, new_figure
 
 styled = mpl.rc_context(dict(STYLE))

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from runtun.data._checks import finite
+from runtun.checks import finite
 from runtun.figures.style import AMOUNT, STYLE, add_legend, line_styles, new_figure
 
 styled = mpl.rc_context(dict(STYLE))

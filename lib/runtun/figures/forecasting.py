@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from runtun.data._checks import finite, positive_int
+from runtun.checks import finite, positive_int
 from runtun.figures.style import INK, MUTED, PALETTE, STYLE, add_legend, line_styles, new_figure
 
 styled = mpl.rc_context(dict(STYLE))

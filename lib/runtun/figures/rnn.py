@@ -12,7 +12,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullLocator
 
-from runtun.data._checks import finite, positive_int
+from runtun.checks import finite, positive_int
 from runtun.figures.style import (
     INK,
     MARKERS,

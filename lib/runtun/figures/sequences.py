@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from runtun.data._checks import finite
+from runtun.checks import finite
 from runtun.figures.style import (
     INK,
     MARKERS,

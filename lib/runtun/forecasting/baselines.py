@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from runtun.data._checks import finite, positive_int
+from runtun.checks import finite, positive_int
 
 
 def _inputs(x: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from runtun.data._checks import finite, positive_int
+from runtun.checks import finite, positive_int
 
 
 def _pair(y_true: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from runtun.data._checks import finite, positive_int
+from runtun.checks import finite, positive_int
 
 Forecast = Callable[[np.ndarray], np.ndarray]
 

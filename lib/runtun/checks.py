@@ -1,4 +1,4 @@
-"""Checks of arguments that several modules of this room share."""
+"""Checks of arguments that several rooms share: integers, generators, finite numbers."""
 
 from __future__ import annotations
 
