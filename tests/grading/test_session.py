@@ -334,12 +334,21 @@ def killed_after(course: Path, lines: int) -> None:
     driver = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     try:
         for _ in range(lines):
-            driver.stdout.readline()
+            assert driver.stdout.readline(), "the driver ended before it was killed"
         time.sleep(0.02 * lines)
     finally:
         driver.send_signal(signal.SIGKILL)
         driver.wait()
         driver.stdout.close()
+
+
+def test_a_gradebook_whose_making_was_cut_off_is_finished(root: Path) -> None:
+    with sqlite3.connect(root / "gradebook.db") as db:
+        db.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+    hand_in(root, "ani", submission())
+    assert grade(root)["ani"].points == 5
+    with sqlite3.connect(root / "gradebook.db") as db:
+        assert len(db.execute("select * from alembic_version").fetchall()) == 1
 
 
 @pytest.mark.slow

@@ -330,7 +330,11 @@ def late_rule(config: Any) -> Callable[[str, float, float], float | None] | None
 
 
 def _create_schema(db_url: str) -> None:
-    """Create an empty gradebook as nbgrader does, without looking for `alembic` on the PATH."""
+    """Create an empty gradebook as nbgrader does, without looking for `alembic` on the PATH.
+
+    The version is written first: whenever this is cut off, the next call can tell that the
+    gradebook is new and finish it.
+    """
     from alembic.script import ScriptDirectory
     from nbgrader import api, dbutil
     from sqlalchemy import create_engine, inspect, text
@@ -338,16 +342,20 @@ def _create_schema(db_url: str) -> None:
     engine = create_engine(db_url)
     try:
         with engine.begin() as connection:
-            if inspect(connection).get_table_names():
-                return
-            head = ScriptDirectory(dbutil.ALEMBIC_DIR).get_current_head()
+            tables = inspect(connection).get_table_names()
+            if tables and "alembic_version" not in tables:
+                return  # from an nbgrader before it kept versions: `nbgrader db upgrade` knows
+            if not tables:
+                connection.execute(
+                    text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+                )
+            if connection.execute(text("SELECT COUNT(*) FROM alembic_version")).scalar() == 0:
+                head = ScriptDirectory(dbutil.ALEMBIC_DIR).get_current_head()
+                connection.execute(
+                    text("INSERT INTO alembic_version (version_num) VALUES (:head)"), {"head": head}
+                )
+        with engine.begin() as connection:
             api.Base.metadata.create_all(bind=connection)
-            connection.execute(
-                text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
-            )
-            connection.execute(
-                text("INSERT INTO alembic_version (version_num) VALUES (:head)"), {"head": head}
-            )
     finally:
         engine.dispose()
 
