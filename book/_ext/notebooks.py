@@ -73,6 +73,7 @@ class Context:
         glue: the values that the page's cells stored, by name.
         equations: label -> number.
         titles: label or page -> title.
+        numbers: label of a figure, table or listing -> its name with its number.
         terms: key of the glossary -> term.
         citations: key -> ("Elman", "1990").
         site: address of this language's pages, or "" when it is not known.
@@ -84,6 +85,7 @@ class Context:
     glue: dict[str, str] = field(default_factory=dict)
     equations: dict[str, str] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, str] = field(default_factory=dict)
     terms: dict[str, str] = field(default_factory=dict)
     citations: dict[str, tuple[str, str]] = field(default_factory=dict)
     site: str = ""
@@ -226,7 +228,9 @@ def inline_to_plain(text: str, context: Context) -> str:
             return cite(target, context, in_brackets=name != "cite:t")
         if name.startswith("glue"):
             return glued(content, context)
-        if name in ("ref", "doc", "numref"):
+        if name == "numref":
+            return context.numbers.get(target, words or target)
+        if name in ("ref", "doc"):
             return words or context.titles.get(target, target)
         return words or content
 
@@ -382,6 +386,12 @@ class Pages:
         standard = env.get_domain("std")
         titles |= {label: text for label, (_, _, text) in standard.labels.items()}
         equations = env.get_domain("math").data["objects"]
+        numbers = {
+            label: config.numfig_format[kind] % ".".join(map(str, found[anchor]))
+            for label, (where, anchor) in standard.anonlabels.items()
+            for kind, found in env.toc_fignumbers.get(where, {}).items()
+            if anchor in found
+        }
         site = config.runtun_site_url.rstrip("/")
         return Context(
             language=config.language,
@@ -389,6 +399,7 @@ class Pages:
             glue={key: "".join(value) for key, value in values.items()},
             equations={label: str(number) for label, (_, number) in equations.items()},
             titles=titles,
+            numbers=numbers,
             terms={
                 key: entry[config.language]["term"] for key, entry in glossary_of(self.app).items()
             },

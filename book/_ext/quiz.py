@@ -34,8 +34,8 @@ class quiz(nodes.General, nodes.Element):
     """A question; its children are one `quiz_text` per question, option and explanation."""
 
 
-class quiz_text(nodes.General, nodes.Element):
-    """A piece of a quiz; `role` says which."""
+class quiz_text(nodes.General, nodes.TextElement):
+    """A piece of a quiz; `role` says which. It holds text, so references may stand in it."""
 
 
 KEY = re.compile(

@@ -118,6 +118,7 @@ def test_a_built_notebook_is_clean_and_runs(tiny, tmp_path: Path, language: str)
     ).replace("\\tag{1}", "")
     assert {"id": "Jumlahnya 3.0.", "en": "The sum is 3.0."}[language] in prose
     assert r"\tag{1}" in prose
+    assert {"id": "seperti pada Gambar 1.", "en": "as in Figure 1."}[language] in prose
     assert not any(cell.get("outputs") for cell in notebook.cells)
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     # The first cell would install the library; the rest runs as it stands.

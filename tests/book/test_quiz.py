@@ -68,3 +68,11 @@ def test_a_formula_alone_is_labelled_by_its_source(tiny):
     page = html.parse(str(tiny.site / "en" / "lesson.html"))
     labels = page.xpath("//fieldset[@id='lesson-q2']//input/@aria-label")
     assert labels == ["h_t"]
+
+
+def test_an_explanation_may_refer_to_a_figure(tiny):
+    page = html.parse(str(tiny.site / "en" / "lesson.html"))
+    links = page.xpath("//fieldset[@id='lesson-q2']//li//a")
+    assert [(link.get("href"), link.text_content()) for link in links] == [
+        ("#fig-chain", "Figure 1")
+    ]
