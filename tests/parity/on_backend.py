@@ -27,6 +27,12 @@ def models(floor, options):
         "output_to_output": floor.RNN(
             floor.OutputRecurrentCell(D, H, K, recurrence="output_to_output", **options())
         ),
+        "bidirectional": floor.Bidirectional(
+            floor.RNN(floor.GRUCell(D, H, **options()), return_sequences=True),
+            floor.RNN(floor.SimpleRNNCell(D, H, **options()), return_sequences=True),
+        ),
+        "strided convolution": floor.Conv1D(D, H, 3, stride=2, **options()),
+        "causal convolution": floor.CausalConv1D(D, H, 2, dilation=2, **options()),
         "stacked": floor.Stacked(
             floor.RNN(floor.SimpleRNNCell(D, H, **options()), return_sequences=True),
             floor.RNN(floor.SimpleRNNCell(H, H, **options())),
@@ -72,6 +78,21 @@ def main():
         # Relative to the size of each array, as single precision is.
         errors = [np.abs(a - np.asarray(b)).max() / max(1, np.abs(a).max()) for a, b in pairs]
         found["differences"][name] = float(max(errors))
+    mask = np.arange(T)[None] < np.array([6, 4, 1])[:, None]
+    for name in ("lstm", "simple", "bidirectional"):
+        expected = ours[name].forward(x, mask=mask)
+        outputs = keras.ops.convert_to_numpy(theirs[name](x, mask=mask))
+        found["differences"][f"{name}, masked"] = float(np.abs(outputs - expected).max())
+    keys = rng.normal(size=(B, T + 1, H)).astype("float32")
+    queries = rng.normal(size=(B, T, H)).astype("float32")
+    for name, sizes in (("AdditiveAttention", (H, H, K)), ("DotProductAttention", ())):
+        # Each floor draws from a generator of its own, with the same seed.
+        expected, outputs = (
+            getattr(floor, name)(*sizes, **(options() if sizes else {}))(queries, keys, keys)[0]
+            for floor in (runtun.scratch, runtun.keras)
+        )
+        outputs = keras.ops.convert_to_numpy(outputs)
+        found["differences"][name] = float(np.abs(outputs - expected).max())
     print(json.dumps(found))
 
 

@@ -122,6 +122,19 @@ def test_other_losses_agree_with_numpy(floor, loss, data):
     assert history.val_loss[-1] < 0.6 * before
 
 
+def test_classes_are_learnt_alike_by_hand_and_in_pytorch(data):
+    x, _ = data
+    y = (x[:, -1, 0] > 0).astype(int)
+    histories = []
+    for module in (runtun.scratch, runtun.torch):
+        options = {"rng": np.random.default_rng(0), "dtype": "float64"}
+        model = module.Stacked(
+            module.RNN(module.LSTMCell(1, 4, **options)), module.Dense(4, 2, **options)
+        )
+        histories.append(quiet(model, x, y, epochs=3, learning_rate=0.01, loss="cross_entropy"))
+    np.testing.assert_allclose(histories[0].loss, histories[1].loss, rtol=1e-6)
+
+
 def test_pytorch_keeps_its_random_state_and_mode(data):
     model = build("torch").eval()
     torch.manual_seed(123)

@@ -237,7 +237,7 @@ def unroll(
     """
     size = expect(x, "B T D", D=cell.input_size)
     if state is None:
-        state = cell.initial_state(size["B"])
+        state = cell.initial_state(ops.shape(x)[0])  # known in a graph too
     outputs = []
     for t in range(size["T"]):
         output, new_state = cell(x[:, t], state)
