@@ -256,9 +256,12 @@ def glued(content: str, context: Context) -> str:
         return f"`{name}`"
     value = context.glue[name].strip("'\"")
     try:
-        return format(float(value), spec) if spec else value
+        value = format(float(value), spec) if spec else value
     except ValueError:
         return value
+    if context.language == "id" and re.fullmatch(r"-?\d+\.\d+", value):
+        return value.replace(".", ",")  # as on the page
+    return value
 
 
 def to_plain(text: str, context: Context) -> str:

@@ -116,7 +116,7 @@ def test_a_built_notebook_is_clean_and_runs(tiny, tmp_path: Path, language: str)
     assert "{" not in prose.replace("{aligned}", "").replace("{t-1}", "").replace(
         "_{1", ""
     ).replace("\\tag{1}", "")
-    assert {"id": "Jumlahnya 3.0.", "en": "The sum is 3.0."}[language] in prose
+    assert {"id": "Jumlahnya 3,0.", "en": "The sum is 3.0."}[language] in prose
     assert r"\tag{1}" in prose
     assert {"id": "seperti pada Gambar 1.", "en": "as in Figure 1."}[language] in prose
     assert not any(cell.get("outputs") for cell in notebook.cells)
