@@ -83,7 +83,8 @@ def grade(
     outcome = runner.run(task)
     assert outcome["status"] == "ok", outcome["reason"]
     result = judge(rebuilt, outcome)
-    return Verdict("mallory", "attack", {"attack": Graded(result, rebuilt, outcome)}), outcome
+    found = {"attack": Graded(result, rebuilt, outcome)}
+    return Verdict("mallory", "attack", found, Path()), outcome
 
 
 def points_of(verdict: Verdict) -> float:

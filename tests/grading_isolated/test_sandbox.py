@@ -138,6 +138,32 @@ def test_a_killed_warm_process_is_replaced(runner: IsolatedRunner) -> None:
     assert states(runner.run(make_task("x = 1", "assert x == 1"))) == ["ok"]
 
 
+@pytest.mark.parametrize("victim", ["student", "judge", "warm"])
+def test_a_process_killed_from_outside_costs_no_points(
+    runner: IsolatedRunner, monkeypatch: pytest.MonkeyPatch, victim: str
+) -> None:
+    """The kernel short of memory, or a person, may kill anything once."""
+    killed: list[str] = []
+    original = isolated._Session._test
+
+    def kill_once(session: isolated._Session, *arguments: object) -> dict[str, object]:
+        if not killed:
+            killed.append(victim)
+            if victim == "warm":
+                assert runner._source is not None
+                os.killpg(runner._source.process.pid, signal.SIGKILL)
+            else:
+                process = getattr(session, victim)
+                os.kill(process.pid, signal.SIGKILL)
+        return original(session, *arguments)
+
+    monkeypatch.setattr(isolated._Session, "_test", kill_once)
+    tests = ["assert f(1) == 2", "assert f(2) == 3", "assert f(2) == 2"]
+    result = runner.run(make_task("def f(x): return x + 1", tests))
+    assert killed
+    assert states(result) == ["ok", "ok", "error"], result["limits_hit"]
+
+
 def test_broken_rules_of_the_exchange_are_reported_and_the_warm_process_goes(
     runner: IsolatedRunner,
 ) -> None:

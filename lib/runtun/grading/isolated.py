@@ -112,15 +112,17 @@ class IsolatedRunner:
     def run(self, task: Mapping[str, Any]) -> dict[str, Any]:
         """Run one task; see `runtun.grading.runner` for its shape and the result's."""
         begin = time.monotonic()
-        session = None
         try:
             if task["kernel"].get("language", "python") != "python":
                 raise SandboxError(f"kernel {task['kernel']['name']!r}: only Python is isolated")
             self._learn_imports(task)
-            session = _Session(self, task, begin)
-            session.run()
+            session = self._session(task, begin)
+            if session.unexplained:
+                # The submission ended its own process, or somebody else did: the kernel for want
+                # of memory, a person, a machine. Twice, and it was the submission.
+                session = self._session(task, begin)
             return session.result()
-        except (SandboxError, OSError) as failure:
+        except (SandboxError, OSError, EOFError) as failure:
             self.close()
             return {
                 "schema": 1,
@@ -132,11 +134,16 @@ class IsolatedRunner:
                 "tamper": [],
                 "versions": {},
             }
+
+    def _session(self, task: Mapping[str, Any], begin: float) -> _Session:
+        session = _Session(self, task, begin)
+        try:
+            session.run()
         finally:
-            if session is not None:
-                session.close()
-                if session.tamper:
-                    self.close()  # the next submission gets a fresh warm process
+            session.close()
+            if session.tamper:
+                self.close()  # the next submission gets a fresh warm process
+        return session
 
     # Where processes come from
 
@@ -223,11 +230,10 @@ class _Session:
         self.judge: Process | None = None
         self.culprits: set[str] = set()
         self.restarts = 0
+        self.unexplained = False
         self.room = int(self.bounds["output_bytes"])
         self.files = _read_files(task.get("files", ()))
-        self._start()
-        self.started = time.monotonic()
-        self.deadline = self.started + self.bounds["notebook_s"]
+        self.started = self.deadline = begin
 
     # Processes
 
@@ -299,6 +305,12 @@ class _Session:
 
     def run(self) -> None:
         """Run the cells in order, starting afresh after a cell that broke a process."""
+        try:
+            self._start()
+        except _Broken as broken:
+            raise SandboxError(f"no process to run cells in: {broken}") from None
+        self.started = time.monotonic()
+        self.deadline = self.started + self.bounds["notebook_s"]
         cells = list(self.task["cells"])
         for index, cell in enumerate(cells):
             if time.monotonic() > self.deadline:
@@ -388,6 +400,7 @@ class _Session:
 
     def _break(self, cell: Mapping[str, Any], broken: _Broken) -> None:
         self.culprits.add(cell["id"])
+        self.unexplained |= broken.why.endswith("process ended")
         self._note_limit(f"{broken.state}: {cell['id']}: {broken.why}"[:300])
         self.close()
 
