@@ -1,8 +1,9 @@
 """The instructor's side of an assignment, as data: what may run, what is tested, for how much.
 
 A bundle is made once from a source notebook, before any submission is opened. It holds the text of
-each cell with the solutions cleared, so the model answers never travel with it. Everything about a
-rebuilt notebook except the student's own code comes from here.
+each cell with the solutions cleared; the model answers stand apart, for the judge's eyes only, and
+go into no notebook. Everything about a rebuilt notebook except the student's own code comes from
+here.
 
 Roles of cells:
 
