@@ -44,12 +44,14 @@ def test_bundle_has_no_solution_and_all_tests(source: Bundle) -> None:
     assert set(source.files) == {"numbers.csv"}
 
 
-def test_bundle_hash_ignores_the_solution_but_not_the_tests(tmp_path, source: Bundle) -> None:
+def test_bundle_hash_follows_tests_and_solutions_but_not_outputs(tmp_path, source: Bundle) -> None:
     text = SOURCE.read_text()
     (tmp_path / "numbers.csv").write_bytes((SOURCE.parent / "numbers.csv").read_bytes())
     path = tmp_path / "p1.ipynb"
-    path.write_text(text.replace("return x * x", "return x ** 2"))
+    path.write_text(text.replace('"execution_count": null', '"execution_count": 7'))
     assert Bundle.load(path).sha256 == source.sha256
+    path.write_text(text.replace("return x * x", "return x ** 2"))  # the judge reads its names
+    assert Bundle.load(path).sha256 != source.sha256
     path.write_text(text.replace("square(3) == 9", "square(5) == 25"))
     assert Bundle.load(path).sha256 != source.sha256
 
