@@ -89,6 +89,9 @@ function watchScrolling() {
   };
   update();
   addEventListener("resize", update);
+  // Formulas and code grow when their fonts arrive.
+  document.fonts.ready.then(update);
+  document.fonts.addEventListener("loadingdone", update);
 }
 
 // The copy buttons are made by a script that knows neither Indonesian nor labels.
