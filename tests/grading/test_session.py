@@ -424,6 +424,18 @@ def test_a_half_written_journal_entry_counts_as_none(root: Path) -> None:
         ),
         (
             lambda root: (root / "nbgrader_config.py").write_text(
+                'c = get_config()\nc.Runtun.limits = {"ps1": {"cel_s": 1}}'
+            ),
+            "cel_s",
+        ),
+        (
+            lambda root: (root / "nbgrader_config.py").write_text(
+                'c = get_config()\nc.Runtun.limits = {"cell_s": "1 min"}'
+            ),
+            "expected a positive number",
+        ),
+        (
+            lambda root: (root / "nbgrader_config.py").write_text(
                 'c = get_config()\nc.Runtun.due = {"ps1": "tomorrow"}'
             ),
             "tomorrow",
@@ -438,6 +450,18 @@ def test_what_is_wrong_with_a_course_is_said_in_one_line(
     with pytest.raises(CourseError, match=message) as caught:
         grade(root)
     assert "\n" not in str(caught.value)
+
+
+def test_an_assignment_may_have_limits_of_its_own(root: Path) -> None:
+    (root / "nbgrader_config.py").write_text(
+        'c = get_config()\nc.Runtun.limits = {"cell_s": 5, "notebook_s": 50, "ps1": {"cell_s": 9}}'
+    )
+    hand_in(root, "ani", submission())
+    runner = ScriptedRunner()
+    grade(root, runner)
+    used = runner.tasks[0]["limits"]
+    assert (used["cell_s"], used["notebook_s"], used["startup_s"]) == (9, 50, 120)
+    assert Course(root).limits("ps2")["cell_s"] == 5
 
 
 def test_an_unknown_assignment_is_answered_with_the_known_ones(root: Path) -> None:

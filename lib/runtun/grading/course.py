@@ -59,7 +59,7 @@ class Course:
 
         c.Runtun.due = {"ps1": "2026-09-14T23:59:00+07:00"}
         c.Runtun.language = "id"            # for the report, and for submissions that do not say
-        c.Runtun.limits = {"cell_s": 30}    # see runner.DEFAULT_LIMITS
+        c.Runtun.limits = {"cell_s": 30, "ps2": {"cell_s": 120}}  # see runner.DEFAULT_LIMITS
 
     Args:
         root: the folder.
@@ -86,11 +86,18 @@ class Course:
             raise CourseError(
                 f"c.Runtun.language is {self.language!r}; expected one of {', '.join(LANGUAGES)}"
             )
-        unknown = set(self._own("limits", {})) - set(DEFAULT_LIMITS)
-        if unknown:
-            raise CourseError(
-                f"c.Runtun.limits has {sorted(unknown)}; expected some of {sorted(DEFAULT_LIMITS)}"
-            )
+        for limits in _by_assignment(self._own("limits", {})).values():
+            unknown = set(limits) - set(DEFAULT_LIMITS)
+            if unknown:
+                raise CourseError(
+                    f"c.Runtun.limits has {sorted(unknown)}; expected some of "
+                    f"{sorted(DEFAULT_LIMITS)}"
+                )
+            for name, value in limits.items():
+                if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+                    raise CourseError(
+                        f"c.Runtun.limits[{name!r}] is {value!r}; expected a positive number"
+                    )
 
     @cached_property
     def directory(self) -> Any:
@@ -110,10 +117,10 @@ class Course:
         """The language of reports, and of feedback on submissions that do not say theirs."""
         return self._own("language", "en")
 
-    @property
-    def limits(self) -> dict[str, float]:
-        """Limits for each submission."""
-        return {**DEFAULT_LIMITS, **self._own("limits", {})}
+    def limits(self, assignment: str) -> dict[str, float]:
+        """Limits for each submission of an assignment: its own, else the course's, else ours."""
+        own = _by_assignment(self._own("limits", {}))
+        return {**DEFAULT_LIMITS, **own[None], **own.get(assignment, {})}
 
     @property
     def state(self) -> Path:
@@ -235,6 +242,21 @@ class Course:
         section = self.config.get("Runtun", {})
         value = section.get(name, default)
         return dict(value) if isinstance(value, Mapping) else value
+
+
+def _by_assignment(limits: Mapping[str, Any]) -> dict[str | None, dict[str, Any]]:
+    """Sort limits by the assignment that they are for; those of the whole course under None.
+
+    >>> _by_assignment({"cell_s": 30, "ps2": {"cell_s": 120}})
+    {None: {'cell_s': 30}, 'ps2': {'cell_s': 120}}
+    """
+    found: dict[str | None, dict[str, Any]] = {None: {}}
+    for name, value in limits.items():
+        if isinstance(value, Mapping):
+            found[name] = dict(value)
+        else:
+            found[None][name] = value
+    return found
 
 
 def _moment(text: str) -> datetime:

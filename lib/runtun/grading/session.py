@@ -372,7 +372,7 @@ class Session:
         files: Mapping[str, bytes],
         runner: Runner | None,
     ) -> Graded | None:
-        limits = self.course.limits
+        limits = self.course.limits(self.assignment)
         key = key_of(
             bundle,
             submission,
