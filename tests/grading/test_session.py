@@ -227,6 +227,20 @@ def test_autograded_notebooks_serve_the_form_grader(root: Path) -> None:
     assert (path.parent / "numbers.csv").exists()
 
 
+def test_feedback_can_go_back_through_the_exchange(root: Path) -> None:
+    """`nbgrader release_feedback` finds the student by these two files, and follows no link."""
+    folder = hand_in(root, "ani", submission())
+    (folder / "timestamp.txt").write_text("2026-09-14 10:00:00.000000 UTC")
+    (folder / "submission_secret.txt").write_text("only-ani-knows")
+    other = hand_in(root, "budi", submission())
+    (other / "submission_secret.txt").symlink_to(folder / "submission_secret.txt")
+    grade(root)
+    feedback = root / "feedback"
+    assert (feedback / "ani/ps1/timestamp.txt").read_text().startswith("2026-09-14 10:00")
+    assert (feedback / "ani/ps1/submission_secret.txt").read_text() == "only-ani-knows"
+    assert not (feedback / "budi/ps1/submission_secret.txt").exists()
+
+
 def test_the_form_grader_lists_everyone_as_graded(root: Path, monkeypatch) -> None:
     from nbgrader.apps import NbGraderAPI
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from datetime import UTC
 from pathlib import Path
 from typing import Any
 
+from runtun.grading import intake
 from runtun.grading.course import Course
 from runtun.grading.gradebook import Mark
 from runtun.grading.journal import write_atomically
@@ -30,6 +32,10 @@ def write_feedback(course: Course, verdict: Verdict) -> list[Path]:
         path = folder / f"{name}.html"
         write_atomically(path, feedback_page(verdict, name, graded))
         written.append(path)
+    # The exchange's way back to the student: `nbgrader release_feedback` looks for both here.
+    for name in ("timestamp.txt", "submission_secret.txt"):
+        with contextlib.suppress(intake.Rejected):
+            write_atomically(folder / name, intake.read_regular_file(verdict.folder / name, 1000))
     return written
 
 
