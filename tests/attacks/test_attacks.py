@@ -150,7 +150,8 @@ def test_an_attack_gains_nothing_reads_nothing_and_leaves_nothing(
     if attack.get("leaves"):
         check = "\n\nassert not [n for n in ('left',) if n in dir(__builtins__)], 'left'\n"
         check += "import os, numpy\nassert numpy.pi > 3.1 and 'LEFT' not in os.environ\n"
-        check += "for folder in ('/tmp', '/tmp/home', '/dev/shm', '/dev', '/', '.', '/var/tmp'):\n"
+        places = ["/tmp", "/runtun", "/runtun/home", "/dev/shm", "/dev", "/", ".", "/var/tmp"]
+        check += f"for folder in {places}:\n"
         check += "    names = os.listdir(folder) if os.path.isdir(folder) else []\n"
         check += "    assert 'left' not in names and 'sitecustomize.py' not in names, folder\n"
         verdict, outcome = grade(runner, bundle, submission(second=SECOND + check))

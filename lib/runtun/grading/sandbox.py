@@ -33,7 +33,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 NOBODY = 65534
-WORK = "/tmp/work"  # the scratch folder, inside
+# Inside, all that can be written lies under one folder. Not under /tmp itself: the interpreter may
+# lie there, in a clone made for a trial, and must stay visible.
+SCRATCH = "/runtun"
+HOME, WORK, TEMPORARY = (f"{SCRATCH}/{name}" for name in ("home", "work", "tmp"))
 
 _CLONE_NEWNS = 0x00020000
 _CLONE_NEWCGROUP = 0x02000000
@@ -138,12 +141,13 @@ def environment() -> dict[str, str]:
     values = {name: os.environ[name] for name in kept if name in os.environ}
     return values | {
         "PATH": f"{os.path.dirname(sys.executable)}:/usr/local/bin:/usr/bin:/bin",
-        "HOME": "/tmp/home",
+        "HOME": HOME,
+        "TMPDIR": TEMPORARY,
         "USER": "student",
         "LOGNAME": "student",
         "LANG": "C.UTF-8",
         "MPLBACKEND": "agg",
-        "MPLCONFIGDIR": "/tmp/home/matplotlib",
+        "MPLCONFIGDIR": f"{HOME}/matplotlib",
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",
@@ -167,7 +171,7 @@ def bubblewrap_command(
         bwrap: path of bubblewrap.
         command: what to run inside.
         hide: folders that must not be visible even if they lie inside a visible one.
-        scratch_mb: size of /tmp.
+        scratch_mb: size of the scratch folder.
     """
     walls = [bwrap, "--unshare-user", "--unshare-all", "--die-with-parent", "--new-session"]
     walls += ["--cap-drop", "ALL", "--hostname", "runtun", "--clearenv"]
@@ -192,7 +196,10 @@ def bubblewrap_command(
         if os.path.isdir(path) and any(path.startswith(v + "/") or path == v for v in visible):
             walls += ["--tmpfs", path, "--remount-ro", path]
     walls += ["--proc", "/proc", "--dev", "/dev", "--size", str(scratch_mb << 20)]
-    walls += ["--tmpfs", "/tmp", "--dir", "/tmp/home", "--dir", WORK, "--chdir", WORK]
+    walls += ["--tmpfs", SCRATCH, "--dir", HOME, "--dir", WORK, "--dir", TEMPORARY]
+    if not any(path.startswith("/tmp/") for path in visible):
+        walls += ["--symlink", TEMPORARY, "/tmp"]
+    walls += ["--chdir", WORK]
     walls += ["--remount-ro", "/dev", "--remount-ro", "/"]
     walls += ["--", *command]
     if staging is not None:
@@ -249,11 +256,11 @@ def mount_private(limits: Limits) -> None:
     options = f"mode=700,size={limits.scratch_mb}m,nr_inodes={limits.scratch_files}"
     plain = _MS_NOSUID | _MS_NODEV
     _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
-    _mount("tmpfs", "/tmp", "tmpfs", plain, options)
+    _mount("tmpfs", SCRATCH, "tmpfs", plain, options)
     _mount("tmpfs", "/dev/shm", "tmpfs", plain | _MS_NOEXEC, options)
     _mount("proc", "/proc", "proc", plain | _MS_NOEXEC)
-    os.mkdir("/tmp/home")
-    os.mkdir(WORK)
+    for folder in (HOME, WORK, TEMPORARY):
+        os.mkdir(folder)
 
 
 def set_limits(limits: Limits) -> None:
