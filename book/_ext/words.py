@@ -34,6 +34,8 @@ _WORDS: dict[str, dict[str, str]] = {
     # glossary
     "in_other_language": {"id": "Inggris", "en": "Indonesian"},
     "see": {"id": "Lihat juga", "en": "See also"},
+    # attacks on the grader
+    "cases": {"id": "{count} kasus, dengan nama aslinya, dari", "en": "{count} cases, from"},
     # exercises
     "exercise": {"id": "Latihan", "en": "Exercise"},
     "points": {"id": "poin", "en": "points"},

@@ -1,0 +1,115 @@
+"""The guides say only what is true of the code: its commands, notes, tests and outputs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from book._ext.attacks import CASES, read_cases
+from book.source_checks import read_page
+from runtun.cli import build_parser
+from runtun.grading.check import check_notebook
+from runtun.grading.course import Course
+from runtun.grading.words import WORDS
+from tests.support import ROOT
+
+LANGUAGES = ("id", "en")
+GUIDES = ("for-students", "for-instructors", "for-translators", "threat-model")
+
+
+def guide(name: str, language: str) -> str:
+    return (ROOT / "book" / language / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", GUIDES)
+def test_every_command_is_one_that_the_program_takes(name: str, language: str) -> None:
+    parser = build_parser()
+    for line in re.findall(r"^ *\$ runtun (.*)$", guide(name, language), re.MULTILINE):
+        parser.parse_args(shlex.split(line))  # leaves the program where it is not
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", GUIDES)
+def test_every_file_and_every_test_that_is_named_exists(name: str, language: str) -> None:
+    for code in re.findall(r"`([^`\n]+)`", guide(name, language)):
+        path, _, test = code.partition("::")
+        if not re.match(r"(book|lib|solutions|tests|samples)/", path) or "<" in path:
+            continue
+        assert (ROOT / path).exists(), code
+        if test:
+            assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), code
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_file_of_the_corpus_is_left_out(language: str) -> None:
+    listed = [
+        directive.argument
+        for directive in read_page(guide("threat-model", language)).directives
+        if directive.name == "attack-cases"
+    ]
+    assert sorted(listed) == sorted(path.stem for path in CASES.glob("*.yml"))
+    assert all(read_cases(CASES / f"{name}.yml") for name in listed)
+
+
+def test_a_file_that_lists_no_cases_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "odd.yml"
+    path.write_text("- code: print(1)\n")
+    with pytest.raises(ValueError, match="each with a `name`"):
+        read_cases(path)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_settings_that_instructors_are_told_to_use_are_accepted(
+    language: str, tmp_path: Path
+) -> None:
+    settings = re.search(
+        r"```python\n(c = get_config\(\).*?)```", guide("for-instructors", language), re.DOTALL
+    )
+    (tmp_path / "nbgrader_config.py").write_text(settings[1], encoding="utf-8")
+    course = Course(tmp_path)
+    assert course.language == language
+    assert course.due("03-rnn").isoformat() == "2026-09-14T23:59:00+07:00"
+    assert course.limits("05-gates")["cell_s"] == 120
+    repository = (ROOT / "nbgrader_config.py").read_text()
+    walls = re.findall(r"^c\.Autograde\..*$", settings[1], re.MULTILINE)
+    assert len(walls) == 3
+    assert all(line in repository for line in walls)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_word_of_the_feedback_is_explained(language: str) -> None:
+    rows = re.findall(r"^\| ([^|]+) \|", guide("for-students", language), re.MULTILINE)
+    states = ("passed", "partial", "failed", "timeout", "died", "flood", "skipped", "blank")
+    assert [WORDS[language][state] for state in (*states, "manual")] == rows[1:]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_verdict_of_the_status_is_explained(language: str) -> None:
+    text = guide("for-instructors", language)
+    for state in ("graded", "manual", "rejected", "error", "waiting"):
+        assert f"\n| {WORDS['en'][f'status.{state}']} |" in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_notes_that_are_explained_are_the_graders(language: str) -> None:
+    rows = guide("for-instructors", language).partition("(instructors-flags)=")[2]
+    notes = re.findall(r"^\| ([^|]+) \|", rows, re.MULTILINE)[1:]
+    grading = ROOT / "lib" / "runtun" / "grading"
+    code = "\n".join(path.read_text(encoding="utf-8") for path in grading.glob("*.py"))
+    assert len(notes) == 6
+    for note in notes:
+        for part in re.split(r", | … ", note):
+            assert part in code or part.replace(" ", "_") in code, note
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("language", "student"), [("en", "david_okafor"), ("id", "eka_putri")])
+def test_students_are_shown_what_check_really_prints(language: str, student: str) -> None:
+    """Each page shows the check of a student of the sample class."""
+    shown = guide("for-students", language).partition("$ runtun check 03-rnn.ipynb\n")[2]
+    notebook = ROOT / "samples" / "class" / "submitted" / student / "03-rnn" / "03-rnn.ipynb"
+    assert shown.partition("\n```")[0] == check_notebook(notebook).text()
