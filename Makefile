@@ -53,7 +53,7 @@ class: install  ## grade the sample class into _build/class
 
 test: install  ## lint and run every test; RUNTUN_REQUIRE=all turns skips into failures
 	@$(MAKE) lint
-	@$(PY) -m pytest
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist loadfile
 
 lint: install  ## check style and format
 	@$(VENV)/bin/ruff check .
