@@ -15,6 +15,9 @@ pytestmark = pytest.mark.site
 LIMITS = {"page": 1_500_000, "first visit": 2_500_000}
 """Bytes that a page, and a first visit to it, may weigh before compression."""
 
+PAGE_SECONDS = 60
+"""What a page's code may take on two quiet cores: a reader runs it too."""
+
 
 def pages_of(site: Path) -> list[str]:
     """Return the pages of a site, the entrance first."""
@@ -53,6 +56,17 @@ def test_every_executed_page_has_a_notebook_in_both_languages():
             assert "{glue" not in prose
             assert "```{" not in prose
             assert ":::" not in prose
+
+
+def test_no_page_takes_its_readers_longer_than_a_minute():
+    """Read the times from the status page, which the build wrote from what it measured."""
+    from bs4 import BeautifulSoup
+
+    page = BeautifulSoup((built_site() / "en" / "status.html").read_text(encoding="utf-8"), "lxml")
+    rows = [[cell.get_text(strip=True) for cell in row("td")] for row in page.find("table")("tr")]
+    times = {row[0]: float(row[1]) for row in rows if row and row[1] != "no code"}
+    assert "Recurrent neural networks" in times
+    assert {name: seconds for name, seconds in times.items() if seconds > PAGE_SECONDS} == {}
 
 
 def test_no_dead_weight_is_shipped():
