@@ -84,6 +84,7 @@ def mend(text: str, language: str, folder: Path = Path()) -> str:
     name_landmarks(page, language)
     mend_figures(page, folder)
     make_boxes_scroll(page)
+    name_no_empty_headers(page)
     return "<!DOCTYPE html>\n" + html.tostring(page, encoding="unicode", method="html") + "\n"
 
 
@@ -218,6 +219,13 @@ def mend_figures(page: html.HtmlElement, folder: Path) -> None:
         if number > 0:
             image.set("loading", "lazy")
         image.set("decoding", "async")
+
+
+def name_no_empty_headers(page: html.HtmlElement) -> None:
+    """Turn the empty header cells of tables into plain ones: they head nothing."""
+    for cell in page.xpath("//article//th"):
+        if not cell.text_content().strip() and not len(cell):
+            cell.tag = "td"
 
 
 def make_boxes_scroll(page: html.HtmlElement) -> None:

@@ -22,7 +22,7 @@ from tests.support import require
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.slow, pytest.mark.timeout(3600)]
 ROUNDS = int(os.environ.get("RUNTUN_KILLS", "0")) or (
-    50 if os.environ.get("RUNTUN_REQUIRE") == "all" else 3
+    10 if os.environ.get("RUNTUN_REQUIRE") == "all" else 3
 )
 SUBMISSIONS = {
     "right": submission(),

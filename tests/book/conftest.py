@@ -12,13 +12,8 @@ from pathlib import Path
 import pytest
 
 from book.build import Book, build
-from tests.support import chromium
 
 FIXTURE = Path(__file__).parent / "fixture"
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-]  # fmt: skip
 
 
 @dataclass
@@ -58,18 +53,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Built:
         patch.setattr("book.build.say", lambda text="": lines.append(text))
         build(book, ["id", "en"])
     return Built(book, "\n".join(lines))
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator:
-    """The system's Chromium, once for all tests."""
-    path = chromium()
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        instance = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
-        yield instance
-        instance.close()
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):

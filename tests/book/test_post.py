@@ -53,6 +53,12 @@ def test_wide_tables_scroll_by_themselves():
     assert page.xpath("//article")[0].text_content() == "xafter"
 
 
+def test_an_empty_header_cell_heads_nothing():
+    table = "<table><thead><tr><th></th><th>MSE</th></tr></thead></table>"
+    page = html.document_fromstring(mend(PAGE.format(head="", body=table), "en"))
+    assert [cell.tag for cell in page.xpath("//tr/*")] == ["td", "th"]
+
+
 def test_formulas_and_svg_survive():
     body = '<svg viewBox="0 0 1 1"><path d="M0 0h1"/></svg><math><mi>x</mi></math>'
     page = mended(body)

@@ -25,7 +25,6 @@ from runtun.grading.session import Graded, Verdict
 from runtun.grading.verdict import judge, nothing_earned
 from runtun.grading.words import WORDS
 from tests.grading.support import ScriptedRunner, bundle, submission
-from tests.support import chromium
 
 PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 20).decode()
 ATTACK = "<script>alert(1)</script><img src=x onerror=alert(2)><svg onload=alert(3)>"
@@ -246,12 +245,10 @@ def test_a_report_of_nothing_but_refusals_is_possible(source: Bundle) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1300, "dark")])
 def test_pages_are_accessible_and_fit_the_screen(
-    source: Bundle, tmp_path: Path, width: int, scheme: str
+    source: Bundle, tmp_path: Path, browser: Any, width: int, scheme: str
 ) -> None:
     """Axe finds nothing, nothing runs off the screen, and the policy blocks nothing of ours."""
-    path = chromium()
     from axe_playwright_python.sync_playwright import Axe
-    from playwright.sync_api import sync_playwright
 
     long = f"x = 1  # {'long ' * 60}"
     states = {
@@ -265,20 +262,19 @@ def test_pages_are_accessible_and_fit_the_screen(
     refused = nothing_earned(source, "rejected", "empty")
     other = Verdict("zoe", "ps1", {"p1": Graded(refused, rebuild(source, None))}, Path())
     pages = [shown(found), shown(other), report_page("ps1", [found, other], "id")]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        for text in pages:
-            (tmp_path / "page.html").write_text(text)
-            for bypass in (False, True):  # axe itself is a script, which the policy forbids
-                tab = browser.new_context(
-                    viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=bypass
-                ).new_page()
-                complaints: list[str] = []
-                tab.on("console", lambda message, kept=complaints: kept.append(message.text))
-                tab.goto((tmp_path / "page.html").as_uri())
-                assert complaints == []
-                if bypass:
-                    assert Axe().run(tab).response["violations"] == []
-                else:
-                    assert tab.evaluate("document.documentElement.scrollWidth") <= width
-        browser.close()
+    for text in pages:
+        (tmp_path / "page.html").write_text(text)
+        for bypass in (False, True):  # axe itself is a script, which the policy forbids
+            context = browser.new_context(
+                viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=bypass
+            )
+            tab = context.new_page()
+            complaints: list[str] = []
+            tab.on("console", lambda message, kept=complaints: kept.append(message.text))
+            tab.goto((tmp_path / "page.html").as_uri())
+            assert complaints == []
+            if bypass:
+                assert Axe().run(tab).response["violations"] == []
+            else:
+                assert tab.evaluate("document.documentElement.scrollWidth") <= width
+            context.close()

@@ -19,8 +19,8 @@ from runtun.grading.rebuild import Rebuilt, RebuiltCell
 
 STATUSES = ("graded", "manual", "rejected", "error")
 _FAILURES = {"error": "failed", "timeout": "timeout", "died": "died", "flood": "flood"}
-# How NumPy 2 writes its scalars: np.float64(1.5)
-_WRAPPED = re.compile(r"(?:np|numpy)\.\w+\(([^()]*)\)")
+# How NumPy 2 and PyTorch write their scalars: np.float64(1.5), tensor(1.5, dtype=torch.float64)
+_WRAPPED = re.compile(r"(?:(?:np|numpy)\.\w+|tensor)\(([^(),]*)(?:, dtype=torch\.\w+)?\)")
 MAX_HINT = 600
 
 
@@ -143,7 +143,9 @@ def partial_credit(value: str | None, max_points: float) -> float | None:
 
     >>> partial_credit("1.5", 2), partial_credit("np.float64(3.0)", 2), partial_credit(None, 2)
     (1.5, 2.0, 2.0)
-    >>> partial_credit("nan", 2) is None and partial_credit("True", 2) is None
+    >>> partial_credit("tensor(0.5)", 2), partial_credit("tensor(1., dtype=torch.float64)", 2)
+    (0.5, 1.0)
+    >>> partial_credit("nan", 2) is None and partial_credit("tensor(True)", 2) is None
     True
     """
     if value is None:
