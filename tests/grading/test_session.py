@@ -138,6 +138,19 @@ def test_a_changed_test_grades_again(root: Path) -> None:
     assert len(runner.tasks) == 1
 
 
+def test_results_of_a_run_without_walls_are_shown_but_not_believed(root: Path) -> None:
+    """`runtun status` shows what there is; a safe run runs again what ran unsafely."""
+    hand_in(root, "ani", submission())
+    unsafe, safe = ScriptedRunner(), ScriptedRunner()
+    unsafe.identity = "without walls"
+    grade(root, unsafe)
+    both = Session(Course(root), "ps1", safe.identity, unsafe.identity)
+    assert [one.points for one in both.known() if isinstance(one, Verdict)] == [5]
+    assert not any(isinstance(o, Verdict) for o in Session(Course(root), "ps1", "safe").known())
+    grade(root, safe)
+    assert len(safe.tasks) == 1
+
+
 def test_a_failure_of_the_machinery_is_tried_again(root: Path) -> None:
     hand_in(root, "ani", submission())
     failed = grade(root, ScriptedRunner(status="failed"))

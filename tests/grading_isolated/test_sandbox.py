@@ -251,6 +251,13 @@ def test_without_bubblewrap_the_grader_refuses(monkeypatch: pytest.MonkeyPatch) 
     assert "NO SANDBOX" in IsolatedRunner(unsafe_no_sandbox=True).protections
 
 
+def test_the_walls_are_part_of_the_runners_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolated, "find_bubblewrap", lambda: "/usr/bin/bwrap")
+    names = {IsolatedRunner(unsafe_no_sandbox=unsafe).identity for unsafe in (True, False)}
+    assert len(names) == 2
+    assert IsolatedRunner(warm=False).identity in names  # as safe as a warm one
+
+
 def test_a_sandbox_that_does_not_start_is_an_error_with_a_way_out(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

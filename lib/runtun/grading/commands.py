@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -154,12 +155,23 @@ def _check_walls(runner: Runner, quiet: bool) -> None:
         print(runner.protections, file=sys.stderr)
 
 
-def _session(arguments: argparse.Namespace) -> Any:
+def _session(arguments: argparse.Namespace, *identities: str) -> Any:
     from runtun.grading.course import Course
     from runtun.grading.session import Session
 
     course = Course(arguments.course, source=arguments.source, db_url=arguments.db)
-    return Session(course, arguments.assignment, make_runner(unsafe=True).identity)
+    return Session(course, arguments.assignment, *identities)
+
+
+def _all_identities() -> list[str]:
+    """Name every runner whose results may be shown, the one with walls first."""
+    from runtun.grading.errors import CourseError
+
+    found = []
+    for unsafe in (False, True):
+        with contextlib.suppress(CourseError):  # nothing to build a sandbox with
+            found.append(make_runner(unsafe=unsafe).identity)
+    return list(dict.fromkeys(found))
 
 
 def _grade(arguments: argparse.Namespace) -> int:
@@ -169,7 +181,7 @@ def _grade(arguments: argparse.Namespace) -> int:
     from runtun.grading.journal import one_at_a_time
     from runtun.grading.report import write_reports
 
-    session = _session(arguments)
+    session = _session(arguments, make_runner(unsafe=arguments.unsafe_no_sandbox).identity)
     course = session.course
     if not os.access(course.root, os.W_OK):
         raise CourseError(f"no permission to write in the course folder {course.root}")
@@ -219,7 +231,7 @@ def _feedback(arguments: argparse.Namespace) -> int:
     from runtun.grading.report import write_reports
     from runtun.grading.session import Verdict
 
-    session = _session(arguments)
+    session = _session(arguments, *_all_identities())
     known = session.known()
     verdicts = [one for one in known if isinstance(one, Verdict)]
     pages = [path for one in verdicts for path in write_feedback(session.course, one)]
@@ -238,7 +250,7 @@ def _status(arguments: argparse.Namespace) -> int:
     from runtun.grading.session import Verdict
     from runtun.grading.words import number, reason_in, say, span
 
-    session = _session(arguments)
+    session = _session(arguments, *_all_identities())
     known = session.known()
     verdicts = [one for one in known if isinstance(one, Verdict)]
     if arguments.json:
