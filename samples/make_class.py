@@ -20,6 +20,7 @@ import nbformat
 import yaml
 from nbformat import NotebookNode
 
+from runtun.grading.bundle import data_files
 from runtun.grading.proof import fill_in, read_proof
 
 HERE = Path(__file__).resolve().parent
@@ -142,9 +143,10 @@ def lay_out_course(folder: Path) -> None:
     shutil.rmtree(folder / "submitted", ignore_errors=True)
     shutil.copytree(CLASS, folder, dirs_exist_ok=True)
     for path in sorted((ROOT / "solutions").glob("*/*.ipynb")):
-        target = folder / "source" / path.parent.name / path.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+        target = folder / "source" / path.parent.name
+        for name, file in {path.name: path, **data_files(path.parent)}.items():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target / name)
 
 
 def main(words: list[str]) -> int:

@@ -5,7 +5,7 @@
     ```
 
 The card names the assignment and its points, both read from the generated notebook, and links the
-notebook in the page's language; a copy of it travels with the site.
+notebook in the page's language and the data beside it; copies of both travel with the site.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from sphinx.util.osutil import relative_uri
 
 from book._ext.notebooks import colab_url
 from book._ext.words import word
+from runtun.grading.bundle import data_files
 
 
 def describe_notebook(path: Path) -> tuple[str, float]:
@@ -45,7 +46,7 @@ def describe_notebook(path: Path) -> tuple[str, float]:
 
 
 class exercise_link(nodes.Inline, nodes.TextElement):
-    """A link to a copied notebook; its address depends on the page."""
+    """A link to a copied file; its address depends on the page."""
 
 
 class ExerciseCard(SphinxDirective):
@@ -75,7 +76,11 @@ class ExerciseCard(SphinxDirective):
         card += heading
         self.state.nested_parse(self.content, self.content_offset, card)
         links = nodes.paragraph(classes=["exercise-links"])
-        links += exercise_link("", word("download", language), slug=slug, source=str(path))
+        links += exercise_link("", word("download", language), source=str(path), name=path.name)
+        for name, file in data_files(path.parent).items():
+            self.env.note_dependency(str(file))
+            links += nodes.Text(" ")
+            links += exercise_link("", name, source=str(file), name=f"{slug}/{name}")
         path_in_repository = f"exercises/{language}/{slug}/{slug}.ipynb"
         url = colab_url(
             self.config.runtun_repository, self.config.runtun_branch, path_in_repository
@@ -88,9 +93,9 @@ class ExerciseCard(SphinxDirective):
 
 
 def resolve_links(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """Point each card at the copy of its notebook within the site."""
+    """Point each card at the copies of its files within the site."""
     for node in doctree.findall(exercise_link):
-        target = f"exercises/{node['slug']}.ipynb"
+        target = f"exercises/{node['name']}"
         if app.builder.format == "html":
             copy = Path(app.outdir) / target
             copy.parent.mkdir(parents=True, exist_ok=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
+from sphinx.application import Sphinx
 
 from book._ext.exercises import describe_notebook
 
@@ -31,3 +33,25 @@ def test_title_and_points_come_from_the_notebook(tmp_path: Path):
 def test_an_assignment_without_a_heading_is_refused(tmp_path: Path):
     with pytest.raises(ValueError, match="starts with a heading"):
         describe_notebook(write(tmp_path / "a.ipynb", "Words."))
+
+
+def test_data_travels_with_the_notebook_and_is_linked(tmp_path: Path):
+    folder = tmp_path / "exercises" / "en" / "ahead"
+    folder.mkdir(parents=True)
+    write(folder / "ahead.ipynb", "# Ahead")
+    (folder / "words.txt").write_text("satu dua")
+    (tmp_path / "page.md").write_text("# Page\n\n```{exercise-card} ahead\nDo it.\n```\n")
+    settings = {
+        "extensions": ["myst_parser", "book._ext.languages", "book._ext.exercises"],
+        "root_doc": "page",
+        "language": "en",
+        "runtun_exercises": str(tmp_path / "exercises"),
+    }
+    out = tmp_path / "site"
+    app = Sphinx(
+        tmp_path, None, out, tmp_path / "trees", "html", settings, status=None, warning=None
+    )
+    app.build()
+    links = re.findall(r'href="(exercises/[^"]+)"', (out / "page.html").read_text())
+    assert links == ["exercises/ahead.ipynb", "exercises/ahead/words.txt"]
+    assert (out / links[1]).read_text() == "satu dua"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from runtun.grading.bundle import LANGUAGES
+from runtun.grading.bundle import LANGUAGES, data_files
 from runtun.grading.proof import fill_in, read_proof
 from tests.exercises.support import SLUGS, SOURCES, exercise_path, source_path
 
@@ -36,6 +37,8 @@ def validate(notebook: nbformat.NotebookNode, folder: Path) -> Mapping[str, list
 
     path = folder / "notebook.ipynb"
     nbformat.write(notebook, path)
+    for name, file in data_files(SOURCES / notebook.metadata.runtun.slug).items():
+        shutil.copyfile(file, folder / name)
     return Validator().validate(str(path))
 
 

@@ -69,6 +69,25 @@ def test_a_changed_source_makes_the_exercise_stale(tmp_path: Path) -> None:
     assert {p.relative_to(tmp_path / "exercises").parts[0] for p in written} == {"id", "en"}
 
 
+def test_data_beside_the_source_travels_with_every_release(tmp_path: Path) -> None:
+    solutions, exercises = tmp_path / "solutions", tmp_path / "exercises"
+    shutil.copytree(SOURCES / SLUGS[0], solutions / SLUGS[0])
+    (solutions / SLUGS[0] / "texts").mkdir()
+    data = solutions / SLUGS[0] / "texts" / "words.bin"
+    data.write_bytes(b"satu\r\n\x00dua")
+    release.generate_exercises(solutions, exercises)
+    copies = [exercises / language / SLUGS[0] / "texts" / "words.bin" for language in LANGUAGES]
+    assert [copy.read_bytes() for copy in copies] == [data.read_bytes()] * 2
+    assert not list(exercises.rglob("mistakes.yml")), "answers are no data"
+    assert release.stale_exercises(solutions, exercises) == []
+
+    data.write_bytes(b"tiga")
+    stale = release.stale_exercises(solutions, exercises)
+    assert stale == [f"{language}/{SLUGS[0]}/texts/words.bin" for language in ("en", "id")]
+    data.unlink()
+    assert release.stale_exercises(solutions, exercises) == stale, "no source stands behind them"
+
+
 def test_releasing_changes_neither_the_source_nor_its_own_result() -> None:
     before = source()
     given = copy.deepcopy(before)

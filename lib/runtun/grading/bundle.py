@@ -174,7 +174,7 @@ class Bundle:
         }
         bundle = cls.from_released(_released(path, written, config), path.stem)
         cells = tuple(replace(cell, solution=solutions.get(cell.grade_id)) for cell in bundle.cells)
-        files = _data_files(path.parent, (*IGNORED, *ignore))
+        files = data_files(path.parent, (*IGNORED, *ignore))
         return replace(bundle, cells=cells, files=files)
 
     @classmethod
@@ -252,7 +252,8 @@ class Bundle:
         )
 
 
-def _data_files(folder: Path, ignore: Iterable[str]) -> dict[str, Path]:
+def data_files(folder: Path, ignore: Iterable[str] = IGNORED) -> dict[str, Path]:
+    """Return the plain files that lie beside a notebook for its cells to open, by relative name."""
     patterns = tuple(ignore)
     found = {}
     for path in sorted(folder.rglob("*")):

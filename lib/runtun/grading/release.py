@@ -3,7 +3,8 @@
 A source (`solutions/<slug>/<slug>.ipynb`) holds the prose of every language side by side, in cells
 tagged `id` or `en`, around one set of code, solutions and tests. A release keeps one language and
 passes through nbgrader's own preprocessors, so that nbgrader's validate button, form grader and
-exchange work on it as on any other assignment. The same source always gives the same bytes.
+exchange work on it as on any other assignment. Data files beside a source travel with each release.
+The same source always gives the same bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from runtun.grading.bundle import LANGUAGES, set_language
+from runtun.grading.bundle import LANGUAGES, data_files, set_language
 
 # What stands where the student's written answer goes. Code cells are the same in every language, so
 # their stub is nbgrader's own.
@@ -76,7 +77,7 @@ def generate_exercises(
     *,
     solutions: bool = False,
 ) -> list[Path]:
-    """Write `release_dir/<language>/<slug>/<slug>.ipynb` for every source notebook.
+    """Write `release_dir/<language>/<slug>/<slug>.ipynb` for every source notebook, and its data.
 
     Args:
         source_dir: holds one folder per assignment, `<slug>/<slug>.ipynb`.
@@ -105,32 +106,27 @@ def generate_exercises(
             except (ValueError, RuntimeError) as error:
                 first = str(error).partition("\n")[0]
                 raise ValueError(f"{path}: {first}") from error
-            target = Path(release_dir) / language / slug / path.name
+            folder = Path(release_dir) / language / slug
             text = nbformat.writes(notebook).rstrip("\n") + "\n"
-            if not target.is_file() or target.read_text(encoding="utf-8") != text:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_text(text, encoding="utf-8")
-            written.append(target)
+            _write_changed(folder / path.name, text.encode())
+            for name, file in data_files(path.parent).items():
+                _write_changed(folder / name, file.read_bytes())
+            written.append(folder / path.name)
     return written
 
 
 def stale_exercises(source_dir: Path, release_dir: Path) -> list[str]:
     """Return the paths, relative to `release_dir`, that differ from what the sources give now.
 
-    Counts what is missing, what is different, and notebooks that no source stands behind.
+    Counts what is missing, what is different, and notebooks and data that no source stands behind.
     """
     import tempfile
 
     release_dir = Path(release_dir)
     with tempfile.TemporaryDirectory() as scratch:
-        fresh = {
-            str(path.relative_to(scratch)): path.read_bytes()
-            for path in generate_exercises(source_dir, Path(scratch))
-        }
-    present = {
-        str(path.relative_to(release_dir)): path.read_bytes()
-        for path in release_dir.glob("*/*/*.ipynb")
-    }
+        generate_exercises(source_dir, Path(scratch))
+        fresh = _contents(Path(scratch))
+    present = _contents(release_dir)
     return sorted(p for p in fresh.keys() | present.keys() if fresh.get(p) != present.get(p))
 
 
@@ -201,6 +197,21 @@ def _rehearsed(source_dir: Path) -> bool:
     finally:
         runner.close()
     return good
+
+
+def _write_changed(path: Path, content: bytes) -> None:
+    if not path.is_file() or path.read_bytes() != content:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _contents(release_dir: Path) -> dict[str, bytes]:
+    """Return the notebooks and data files of a release, by path."""
+    found: dict[str, bytes] = {}
+    for folder in filter(Path.is_dir, release_dir.glob("*/*")):
+        for path in (*folder.glob("*.ipynb"), *data_files(folder).values()):
+            found[str(path.relative_to(release_dir))] = path.read_bytes()
+    return found
 
 
 def _speaks(cell: NotebookNode, language: str) -> bool:
