@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from runtun.grading import Bundle, CourseError, intake
 from runtun.grading.bundle import set_language
+from runtun.grading.pipeline import SKIP_TAG, make_task
 from runtun.grading.rebuild import Rebuilt, rebuild
 from tests.grading.support import RIGHT, SOURCE, bundle, cell_of, code_cell, released, submission
 
@@ -54,6 +56,24 @@ def test_bundle_hash_follows_tests_and_solutions_but_not_outputs(tmp_path, sourc
     assert Bundle.load(path).sha256 != source.sha256
     path.write_text(text.replace("square(3) == 9", "square(5) == 25"))
     assert Bundle.load(path).sha256 != source.sha256
+
+
+def test_only_the_instructors_demonstrations_are_skipped(source: Bundle) -> None:
+    tag = {"tags": [SKIP_TAG]}
+    cells = [replace(cell, tags=(SKIP_TAG,)) for cell in source.cells]
+    tagged = replace(source, cells=tuple(cells))
+    notebook = released()
+    for cell in notebook["cells"]:
+        cell["metadata"] |= tag
+    notebook["cells"].append({**code_cell("x = 1"), "metadata": tag})
+
+    def tasks(bundle: Bundle) -> list[tuple[str, str]]:
+        task = make_task(rebuilt(bundle, notebook))
+        return [(cell["id"], cell["role"]) for cell in task["cells"]]
+
+    everything = tasks(source)
+    assert {role for _, role in everything} == {"shared", "student", "test"}
+    assert tasks(tagged) == [(name, role) for name, role in everything if role != "shared"]
 
 
 def test_hidden_lines_are_known(source: Bundle) -> None:

@@ -12,10 +12,12 @@ from typing import Any
 
 from runtun.grading import intake
 from runtun.grading.bundle import SCHEMA, Bundle
-from runtun.grading.rebuild import Rebuilt, rebuild
+from runtun.grading.rebuild import Rebuilt, RebuiltCell, rebuild
 from runtun.grading.runner import DEFAULT_LIMITS, KernelRunner, Runner
 from runtun.grading.verdict import Result, judge, nothing_earned
 
+# Marks an instructor's demonstration, such as a long training run, that no test builds on.
+SKIP_TAG = "skip-grading"
 _ROLES = {"shared": "shared", "solution": "student", "extra": "student", "test": "test"}
 
 
@@ -46,7 +48,7 @@ def make_task(
             "points": cell.origin.points if cell.origin else None,
         }
         for cell in rebuilt.cells
-        if cell.cell_type == "code"
+        if cell.cell_type == "code" and not _is_skipped(cell)
     ]
     return {
         "schema": SCHEMA,
@@ -58,6 +60,10 @@ def make_task(
         "limits": {**DEFAULT_LIMITS, **(limits or {})},
         "seed": 0,
     }
+
+
+def _is_skipped(cell: RebuiltCell) -> bool:
+    return cell.role == "shared" and cell.origin is not None and SKIP_TAG in cell.origin.tags
 
 
 def environment_of(bundle: Bundle) -> str:
