@@ -280,7 +280,9 @@ def _swap_gates(kind: str, array: np.ndarray, axis: int = 0) -> np.ndarray:
 
 
 def _is_ours(layer: Any) -> bool:
-    return type(layer).__module__.startswith("runtun.")
+    # The layers of fused.py are PyTorch's own but for their speed, weights and names included.
+    module = type(layer).__module__
+    return module.startswith("runtun.") and module != "runtun.torch.fused"
 
 
 def _check_names(weights: Weights, names: set[str]) -> None:

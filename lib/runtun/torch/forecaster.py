@@ -9,9 +9,11 @@ from torch import Tensor, nn
 from runtun.initializers import forecaster_weights
 from runtun.parity.forecaster import forecaster_to_torch
 from runtun.shapes import expect
+from runtun.torch import fused
 from runtun.torch.rnn import check_floats
 
-LAYERS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+# Of the three only nn.LSTM has a kernel of its own on CPUs; see fused.py for the other two.
+LAYERS = {"rnn": fused.RNN, "lstm": nn.LSTM, "gru": fused.GRU}
 
 
 class Forecaster(nn.Module):
