@@ -1,4 +1,4 @@
-"""The grader's commands: `runtun grade`, `check`, `feedback` and `status`."""
+"""The grader's commands: `runtun grade`, `merge`, `check`, `feedback` and `status`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ examples:
   runtun grade my-course ps1 --jobs 4        with four workers
   runtun grade my-course ps1 --db postgresql+psycopg://me@host/grades
   runtun grade my-course ps1 --json > ps1.json
+  runtun grade my-course ps1 --scheduler tcp://10.0.0.1:8786    on the machines of a Dask cluster
+  runtun grade my-course ps1 --shard 3/16    only the third of sixteen parts; see `runtun merge`
 
 COURSE is a folder with submitted/<student>/<assignment>/ and source/<assignment>/ as nbgrader has
 it; names and due dates are read from its nbgrader_config.py, arrival times from its arrivals.csv
@@ -30,6 +32,17 @@ it; names and due dates are read from its nbgrader_config.py, arrival times from
 
 exit code: 0 all decided; 1 a person must look at some (open answers, files that cannot be graded);
 2 the command could not do its work."""
+
+_MERGE = """\
+examples:
+  runtun merge my-course ps1                       the shards that ran in this course folder
+  runtun merge my-course ps1 from-a/ from-b/3-of-4    folders that were copied here
+
+`runtun grade --shard K/N` runs a part of the class and writes nothing but a folder of its own,
+COURSE/.runtun/shards/ASSIGNMENT/K-of-N. This puts all N together: it runs nothing, and writes
+gradebook, feedback and report as `runtun grade` does. Merging again changes nothing.
+
+exit code: as of `runtun grade`; 2 also if shards are missing or contradict one another."""
 
 _CHECK = """\
 examples:
@@ -57,12 +70,27 @@ def add_commands(subparsers: Any) -> None:
     grade.add_argument(
         "--jobs", type=_positive, default=None, metavar="N", help="workers (default: the cores)"
     )
+    where = grade.add_mutually_exclusive_group()
+    where.add_argument(
+        "--scheduler", metavar="ADDRESS", help="use the workers of a Dask cluster, tcp:// or tls://"
+    )
+    where.add_argument(
+        "--shard", type=_shard, metavar="K/N", help="run only part K of N, for `runtun merge`"
+    )
     grade.add_argument(
         "--unsafe-no-sandbox",
         action="store_true",
         help="run submissions with your own rights where no sandbox can be built",
     )
     _add_json(grade)
+
+    merge = _add(subparsers, "merge", "put the shards of a class together", _MERGE, _merge)
+    _add_course(merge)
+    merge.add_argument("folders", metavar="FOLDER", type=Path, nargs="*", help="shards' folders")
+    merge.add_argument(
+        "--unsafe-no-sandbox", action="store_true", help="take what ran without a sandbox as well"
+    )
+    _add_json(merge)
 
     check = _add(
         subparsers, "check", "check your own notebook before handing it in", _CHECK, _check
@@ -114,6 +142,15 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected at least 1; received {value}")
     return value
+
+
+def _shard(text: str) -> Any:
+    from runtun.grading.shards import Shard
+
+    try:
+        return Shard.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def make_runner(*, unsafe: bool = False, hide: Sequence[Path] = ()) -> Runner:
@@ -174,19 +211,56 @@ def _all_identities() -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _grade(arguments: argparse.Namespace) -> int:
+def _open_for_grading(arguments: argparse.Namespace) -> Any:
+    from runtun.grading.errors import CourseError
+
+    if arguments.scheduler:  # the walls stand on other machines
+        from runtun.grading.isolated import identity_of
+
+        session = _session(arguments, identity_of(unsafe=arguments.unsafe_no_sandbox))
+    else:
+        session = _session(arguments, make_runner(unsafe=arguments.unsafe_no_sandbox).identity)
+    if not os.access(session.course.root, os.W_OK):
+        raise CourseError(f"no permission to write in the course folder {session.course.root}")
+    return session
+
+
+@contextlib.contextmanager
+def _workers(
+    arguments: argparse.Namespace, session: Any, total: int
+) -> Iterator[tuple[Callable[[], Runner], int]]:
+    """Give what makes a worker, and how many: processes here, or those of a cluster."""
+    hidden = [session.course.root, *([arguments.source] if arguments.source else [])]
+    if arguments.scheduler:
+        from runtun.grading.cluster import Cluster
+
+        settings = {"unsafe": arguments.unsafe_no_sandbox, "hide": hidden}
+        with Cluster(arguments.scheduler, session.bundles, tell=_tell, **settings) as cluster:
+            if not arguments.json:
+                print(cluster.described, file=sys.stderr)
+            yield cluster.runner, min(arguments.jobs or cluster.jobs, max(total, 1))
+        return
+    first: list[Runner] = []
+
+    def next_runner() -> Runner:
+        if first:
+            return first.pop()
+        return make_runner(unsafe=arguments.unsafe_no_sandbox, hide=hidden)
+
+    if total:
+        runner = next_runner()
+        _check_walls(runner, arguments.json)
+        first.append(runner)
+    yield next_runner, min(arguments.jobs or os.cpu_count() or 1, max(total, 1))
+
+
+@contextlib.contextmanager
+def _progress(
+    arguments: argparse.Namespace, total: int
+) -> Iterator[Callable[[Verdict, int, int], None]]:
+    """Show how far a run is, and a line for each submission that needs a look."""
     from tqdm import tqdm
 
-    from runtun.grading.errors import CourseError
-    from runtun.grading.journal import one_at_a_time
-    from runtun.grading.report import write_reports
-
-    session = _session(arguments, make_runner(unsafe=arguments.unsafe_no_sandbox).identity)
-    course = session.course
-    if not os.access(course.root, os.W_OK):
-        raise CourseError(f"no permission to write in the course folder {course.root}")
-    total = len(course.handed_in(arguments.assignment))
-    jobs = min(arguments.jobs or os.cpu_count() or 1, max(total, 1))
     bar = tqdm(
         total=total,
         desc=arguments.assignment,
@@ -196,33 +270,98 @@ def _grade(arguments: argparse.Namespace) -> int:
         leave=False,
     )
 
-    def progress(verdict: Verdict, _done: int, _total: int) -> None:
+    def show(verdict: Verdict, _done: int, _total: int) -> None:
         if verdict.status in ("rejected", "error") and not arguments.json:
-            tqdm.write(_problem(verdict), file=sys.stderr)
+            _tell(_problem(verdict))
         bar.update()
 
-    first: list[Runner] = []
+    with bar:
+        yield show
 
-    def next_runner() -> Runner:
-        if first:
-            return first.pop()
-        hidden = [course.root, *([arguments.source] if arguments.source else [])]
-        return make_runner(unsafe=arguments.unsafe_no_sandbox, hide=hidden)
 
-    with one_at_a_time(course.state / "lock"), bar:
-        if total:
-            runner = next_runner()
-            _check_walls(runner, arguments.json)
-            first.append(runner)
-        verdicts = session.grade(next_runner, jobs=jobs, progress=progress)
-        table, report = write_reports(course, arguments.assignment, verdicts)
+def _tell(line: str) -> None:
+    """Print a line that does not tear the progress bar."""
+    from tqdm import tqdm
+
+    tqdm.write(line, file=sys.stderr)
+
+
+def _grade(arguments: argparse.Namespace) -> int:
+    from runtun.grading.journal import one_at_a_time
+
+    session = _open_for_grading(arguments)
+    if arguments.shard is not None:
+        return _grade_shard(arguments, session)
+    total = len(session.course.handed_in(arguments.assignment))
+    with (
+        one_at_a_time(session.course.state / f"{arguments.assignment}.lock"),
+        _workers(arguments, session, total) as (next_runner, jobs),
+    ):
+        with _progress(arguments, total) as progress:
+            verdicts = session.grade(next_runner, jobs=jobs, progress=progress)
+        return _reported(arguments, session, verdicts)
+
+
+def _grade_shard(arguments: argparse.Namespace, session: Any) -> int:
+    from runtun.grading.errors import CourseError
+    from runtun.grading.journal import one_at_a_time
+    from runtun.grading.shards import folder_of, grade_shard, members
+
+    shard = arguments.shard
+    if arguments.db:
+        raise CourseError("--shard writes no gradebook; give --db to `runtun merge`")
+    everybody = len(session.handed_in())
+    total = len(members(session, shard))
+    lock = f"{arguments.assignment}.{shard.folder_name}.lock"
+    with (
+        one_at_a_time(session.course.state / lock),
+        _workers(arguments, session, total) as (next_runner, jobs),
+        _progress(arguments, total) as progress,
+    ):
+        unsafe = arguments.unsafe_no_sandbox
+        verdicts = grade_shard(
+            session, shard, next_runner, unsafe=unsafe, jobs=jobs, progress=progress
+        )
+    folder = folder_of(session, shard)
+    failed = {one.student: one.reason for one in verdicts if one.status == "error"}
+    if arguments.json:
+        about = {"assignment": session.assignment, "shard": str(shard), "folder": str(folder)}
+        print(json.dumps(about | {"submissions": len(verdicts), "failed": failed}))
+    else:
+        fresh = sum(not g.cached for v in verdicts for g in v.notebooks.values())
+        print(f"shard {shard}: {total} of {everybody} submissions ({fresh} notebooks run)")
+        print(f"results   {_near(folder)}")
+    return SOMEBODY_MUST_LOOK if failed else ALL_DECIDED
+
+
+def _merge(arguments: argparse.Namespace) -> int:
+    from runtun.grading.journal import one_at_a_time
+    from runtun.grading.shards import NothingRuns, find_parts, merge
+
+    session = _session(arguments, "")
+    parts = find_parts(session, arguments.folders)
+    total = len(session.handed_in())
+    with one_at_a_time(session.course.state / f"{arguments.assignment}.lock"):
+        merge(session, parts, unsafe=arguments.unsafe_no_sandbox)
+        runner = NothingRuns(session.runner_identity)
+        with _progress(arguments, total) as progress:
+            verdicts = session.grade(lambda: runner, progress=progress)
+        return _reported(arguments, session, verdicts)
+
+
+def _reported(arguments: argparse.Namespace, session: Any, verdicts: list[Verdict]) -> int:
+    """Write the reports and say what came out."""
+    from runtun.grading.report import write_reports
+
+    table, report = write_reports(session.course, arguments.assignment, verdicts)
     if arguments.json:
         _print_json(verdicts, session)
     else:
         fresh = sum(not g.cached for v in verdicts for g in v.notebooks.values())
         print(_summary(verdicts, fresh))
         print(f"grades    {_near(table)}\nreport    {_near(report)}")
-        print(f"feedback  {_near(course.root / course.directory.feedback_directory)}")
+        feedback = session.course.root / session.course.directory.feedback_directory
+        print(f"feedback  {_near(feedback)}")
     return _exit_code(verdicts)
 
 

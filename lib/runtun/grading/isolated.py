@@ -47,6 +47,11 @@ class _Broken(Exception):
         self.why = why
 
 
+def identity_of(*, unsafe: bool) -> str:
+    """Name what results depend on besides the notebooks; see `IsolatedRunner.identity`."""
+    return f"isolated-1, walls: {'none' if unsafe else 'full'}"
+
+
 class IsolatedRunner:
     """Run tasks in a sandbox, the student's cells and the tests in separate processes.
 
@@ -96,7 +101,7 @@ class IsolatedRunner:
     @property
     def identity(self) -> str:
         """Names the walls: what ran without them is not believed by a run that has them."""
-        return f"isolated-1, walls: {self.walls}"
+        return identity_of(unsafe=self.walls == "none")
 
     @property
     def protections(self) -> str:
@@ -550,4 +555,4 @@ def imported_modules(sources: Iterable[str]) -> set[str]:
     return found
 
 
-__all__ = ["Channel", "IsolatedRunner", "clean_outputs", "imported_modules"]
+__all__ = ["Channel", "IsolatedRunner", "clean_outputs", "identity_of", "imported_modules"]

@@ -34,6 +34,7 @@ class Journal:
 
     Args:
         folder: made when the first outcome is kept.
+        others: read as well; what is found there is kept in `folder` too.
 
     >>> import tempfile
     >>> journal = Journal(Path(tempfile.mkdtemp()))
@@ -42,8 +43,9 @@ class Journal:
     ({'status': 'ok'}, None)
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *others: Path) -> None:
         self.folder = folder
+        self.others = others
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"
@@ -53,8 +55,15 @@ class Journal:
         try:
             kept = json.loads(self._path(key).read_bytes())
         except (OSError, ValueError):
-            return None
-        return kept if isinstance(kept, dict) else None
+            kept = None
+        if isinstance(kept, dict):
+            return kept
+        for other in self.others:
+            found = Journal(other).get(key)
+            if found is not None:
+                self.put(key, found)
+                return found
+        return None
 
     def put(self, key: str, outcome: Mapping[str, Any]) -> None:
         """Keep an outcome."""

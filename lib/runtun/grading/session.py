@@ -194,6 +194,18 @@ class Session:
         """What the assignment is worth."""
         return sum(bundle.max_points for bundle in self.bundles.values())
 
+    def handed_in(self) -> list[Handed]:
+        """List what was handed in, sorted by student.
+
+        Raises:
+            CourseError: if there is nothing.
+        """
+        handed = self.course.handed_in(self.assignment)
+        if not handed:
+            folder = self.course.folder("submitted", "*", self.assignment)
+            raise CourseError(f"nobody has handed in {self.assignment!r}: nothing in {folder}")
+        return handed
+
     def grade(
         self,
         make_runner: Callable[[], Runner],
@@ -217,16 +229,13 @@ class Session:
         """
         from runtun.grading.feedback import write_autograded, write_feedback
 
-        handed = self.course.handed_in(self.assignment)
-        if not handed:
-            folder = self.course.folder("submitted", "*", self.assignment)
-            raise CourseError(f"nobody has handed in {self.assignment!r}: nothing in {folder}")
+        handed = self.handed_in()
         verdicts: list[Verdict] = []
         rule = late_rule(self.course.config)
         directory = self.course.directory
         with GradebookWriter(directory.db_url, directory.course_id) as writer:
             self.due = writer.register(self.assignment, self.bundles, self.due)
-            for verdict in self._graded(handed, make_runner, jobs):
+            for verdict in self.examine_all(handed, make_runner, jobs):
                 if verdict.status != "error":
                     self.course.stamp(verdict.folder, verdict.arrival)
                     writer.write(
@@ -264,10 +273,10 @@ class Session:
                 found.append(verdict)
         return found
 
-    def _graded(
+    def examine_all(
         self, handed: Sequence[Handed], make_runner: Callable[[], Runner], jobs: int
     ) -> Iterator[Verdict]:
-        """Yield verdicts in the order in which they are reached."""
+        """Yield verdicts in the order in which they are reached; write nothing but the journal."""
         runners: queue.SimpleQueue[Runner] = queue.SimpleQueue()
         made: list[Runner] = []
         for _ in range(max(1, min(jobs, len(handed)))):
@@ -393,6 +402,8 @@ class Session:
             ]
             try:
                 outcome = runner.run(make_task(rebuilt, key=key, limits=limits, files=own))
+            except CourseError:  # nothing more can run, for example without the cluster
+                raise
             except Exception as error:  # one broken run must not stop the class
                 outcome = {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
             if self._stop.is_set():  # what was cut off by Ctrl-C is no verdict
