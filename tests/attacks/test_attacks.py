@@ -187,7 +187,7 @@ def test_honest_work_keeps_its_points(
         notebook["cells"].insert(1 + position, extra)
     verdict, outcome = grade(runner, bundle, notebook, cell_s=30)
     assert points_of(verdict) == FULL, outcome["cells"]
-    assert outcome["tamper"] == []
+    assert outcome["tamper"] + outcome["reached"] == []  # nothing that would accuse anybody
     shown = json.dumps(outcome["cells"]["work"]["outputs"])
     assert case.get("shows", "") in shown
 

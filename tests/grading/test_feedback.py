@@ -9,6 +9,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -17,14 +18,20 @@ from runtun.grading.course import Arrival
 from runtun.grading.feedback import autograded_notebook, feedback_page
 from runtun.grading.gradebook import Mark
 from runtun.grading.intake import parse_document
-from runtun.grading.page import markdown, output, sanitised, screen
+from runtun.grading.page import esc, markdown, output, sanitised, screen
 from runtun.grading.pipeline import make_task
 from runtun.grading.rebuild import rebuild
-from runtun.grading.report import grades_csv, report_page
+from runtun.grading.report import (
+    evidence_csv,
+    grades_csv,
+    pairs_of,
+    report_page,
+    similar_csv,
+)
 from runtun.grading.session import Graded, Verdict
 from runtun.grading.verdict import judge, nothing_earned
 from runtun.grading.words import WORDS
-from tests.grading.support import ScriptedRunner, bundle, submission
+from tests.grading.support import ScriptedRunner, bundle, released, submission
 
 PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 20).decode()
 ATTACK = "<script>alert(1)</script><img src=x onerror=alert(2)><svg onload=alert(3)>"
@@ -239,6 +246,52 @@ def test_a_report_of_nothing_but_refusals_is_possible(source: Bundle) -> None:
     only = Verdict("zoe", "ps1", {"p1": Graded(result, rebuild(source, None))}, Path())
     assert "zoe" in report_page("ps1", [only], "en")
     assert "zoe" in grades_csv([only])
+
+
+@pytest.mark.parametrize("language", ["en", "id"])
+def test_what_was_noticed_is_shown_with_its_evidence_and_costs_nothing(
+    source: Bundle, language: str
+) -> None:
+    outcome = {"status": "ok", "cells": {}, "tamper": ["test_square: more data than a test may"]}
+    outcome |= {"reached": [f"open /etc/shadow{ATTACK}"], "changed": ["test_total"]}
+    outcome |= {"limits_hit": ["timeout: test_total"], "walls": "none"}
+    rebuilt = rebuild(source, parse_document(submission()))
+    quiet = judge(rebuilt, {"status": "ok", "cells": {}})
+    found = judge(rebuilt, outcome)
+    assert found.scores == quiet.scores
+    one = Verdict("ani", "ps1", {"p1": Graded(found, rebuilt)}, Path(), notes=found.notes)
+    text = report_page("ps1", [one], language)
+    for code in ("exchange", "reached", "changed", "limit", "no_walls"):
+        assert esc(WORDS[language][f"note.{code}"]) in text, code
+    assert "open /etc/shadow" in text
+    assert "<script" not in text.partition("</style>")[2]
+    rows = list(csv.DictReader(io.StringIO(evidence_csv([one], language))))
+    assert [row["code"] for row in rows] == ["exchange", "reached", "changed", "no_walls", "limit"]
+    assert rows[0]["evidence"] == "test_square: more data than a test may"
+    assert feedback_page(one, "p1", one.notebooks["p1"]).count(WORDS["en"]["note.reached"]) == 0
+
+
+def test_alike_submissions_are_listed_and_the_released_cells_are_not(source: Bundle) -> None:
+    ways = [
+        "def square(x):\n    y = 0\n    for _ in range(x):\n        y += x\n    return y",
+        "def square(x):\n    return sum(2 * k + 1 for k in range(abs(int(x))))",
+        "import math\ndef square(x):\n    return math.exp(2 * math.log(abs(x))) if x else x * 0",
+        "def square(x):\n    half, odd = divmod(x, 2)\n    return 4 * half**2 + odd * (2 * x - 1)",
+        "def square(x):\n    if x < 0:\n        return square(-x)\n    return x ** 2",
+    ]
+    names = ["ani", "budi", "citra", "dewi", "eka"]
+    class_ = [
+        verdict(source, notebook=submission(square=way), student=name)
+        for name, way in zip(names, ways, strict=True)
+    ]
+    assert pairs_of(class_) == []
+    copied = submission(square=ways[3].replace("half", "a").replace("odd", "b"))
+    class_.append(verdict(source, notebook=copied, student="fajar"))
+    class_.append(verdict(source, notebook=released(), student="gita"))
+    assert [(p.first, p.second) for p in pairs_of(class_)] == [("dewi", "fajar")]
+    rows = list(csv.DictReader(io.StringIO(similar_csv(pairs_of(class_)))))
+    assert rows == [{"student": "dewi", "other": "fajar", "structure": "1.00", "wording": ANY}]
+    assert "fajar" in report_page("ps1", [], "id", pairs_of(class_))
 
 
 @pytest.mark.browser

@@ -45,7 +45,7 @@ def test_a_notebook_keeps_only_text_type_and_names() -> None:
     document = {"cells": [cell], "metadata": {"runtun": {"language": "id"}, "kernelspec": "evil"}}
     found = intake.parse_notebook(json.dumps(document).encode())
     assert found == intake.Submission(
-        (intake.SubmittedCell("code", "x = 1", "a", "one", "c"),), "id"
+        (intake.SubmittedCell("code", "x = 1", "a", "one", "c", (None, None, None, 900)),), "id"
     )
 
 
@@ -126,7 +126,7 @@ def test_extra_files_leave_out_links_and_say_so(tmp_path) -> None:
     (folder / "all").symlink_to(outside, target_is_directory=True)
     kept, notes = intake.extra_files(folder)
     assert kept == {"data/mine.csv": b"1"}
-    assert sorted(notes) == ["all: link", "grades.db: link"]
+    assert sorted(notes) == ["file: all, link", "file: grades.db, link"]
 
 
 def test_too_many_extra_files_stop_the_collection(tmp_path, monkeypatch) -> None:
@@ -135,4 +135,4 @@ def test_too_many_extra_files_stop_the_collection(tmp_path, monkeypatch) -> None
         (tmp_path / f"{number}.txt").write_text("x")
     kept, notes = intake.extra_files(tmp_path)
     assert len(kept) == 3
-    assert "too many" in notes[0]
+    assert notes == ["file: 3.txt, too_many"]

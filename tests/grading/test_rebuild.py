@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import replace
 from typing import Any
 
+import nbformat
 import pytest
 
 from runtun.grading import Bundle, CourseError, intake
@@ -104,7 +106,7 @@ def test_deleted_edited_and_copied_tests_do_not_matter(source: Bundle) -> None:
     notebook["cells"].remove(cell_of(notebook, "test_total"))
     changed = rebuilt(source, notebook)
     assert texts(changed) == texts(honest)
-    assert changed.notes == ("test_square: edited by the student; the instructor's text was used",)
+    assert changed.notes == ("edited: test_square, pass",)
 
 
 def test_points_roles_and_locks_in_metadata_do_not_matter(source: Bundle) -> None:
@@ -116,6 +118,33 @@ def test_points_roles_and_locks_in_metadata_do_not_matter(source: Bundle) -> Non
     found = rebuilt(source, notebook)
     assert [c.role for c in found.cells] == [c.role for c in source.cells]
     assert texts(found)["test_square"] == source.by_grade_id["test_square"].source
+
+
+def test_changed_metadata_are_shown_and_nothing_else(source: Bundle) -> None:
+    notebook = submission()
+    cell_of(notebook, "test_square")["metadata"]["nbgrader"] |= {"points": 1000, "locked": False}
+    cell_of(notebook, "why")["metadata"]["nbgrader"]["points"] = 3  # of an earlier release, maybe
+    found = rebuilt(source, notebook)
+    assert found.notes == ("metadata: test_square, locked=False, points=1000.0",)
+
+
+def test_a_test_that_was_released_otherwise_is_not_the_students_doing(source: Bundle) -> None:
+    """The checksum from the release still fits: the source was changed afterwards."""
+    from nbgrader.utils import compute_checksum
+
+    notebook = nbformat.from_dict(submission())
+    cell = next(c for c in notebook.cells if c.get("id") == "test-square")
+    cell.source = "assert square(4) == 16"
+    cell.metadata.nbgrader.points = 5.0
+    edited = rebuilt(source, json.loads(nbformat.writes(notebook)))
+    assert edited.notes == (
+        "edited: test_square, assert square(4) == 16",
+        "metadata: test_square, points=5.0",
+    )
+    cell.metadata.nbgrader.checksum = compute_checksum(cell)
+    released_so = rebuilt(source, json.loads(nbformat.writes(notebook)))
+    assert released_so.notes == ("released: test_square, assert square(4) == 16",)
+    assert texts(released_so) == texts(rebuilt(source, submission()))
 
 
 def test_a_deleted_solution_is_empty_and_never_the_instructors(source: Bundle) -> None:
@@ -161,7 +190,7 @@ def test_of_two_copies_of_a_solution_the_written_one_counts(source: Bundle) -> N
     notebook["cells"].append(stub)
     found = rebuilt(source, notebook)
     assert texts(found)["square"] == RIGHT
-    assert "more than once" in found.notes[0]
+    assert found.notes == ("twice: square",)
 
 
 def test_untouched_answers_are_blank_in_any_language(source: Bundle) -> None:

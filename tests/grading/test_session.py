@@ -316,7 +316,7 @@ def test_a_wrong_file_name_is_named(root: Path) -> None:
     (folder / "p1.ipynb").rename(folder / "p1 (1).ipynb")
     verdict = grade(root)["ani"]
     assert verdict.status == "rejected"
-    assert verdict.notes == ("found p1 (1).ipynb instead",)
+    assert verdict.notes == ("found: p1 (1).ipynb",)
 
 
 def test_a_gradebook_that_is_none_is_one_clear_line(root: Path) -> None:

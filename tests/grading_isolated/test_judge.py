@@ -550,7 +550,45 @@ def test_changed_arguments_in_a_passed_test_are_reported(runner: IsolatedRunner)
         "def f(x):\n    x[:] = 0\n    return 0.0", "x = np.ones(3)\nassert f(x) == x.sum()"
     )
     result = runner.run(task)
-    assert any("changed what the test gave" in note for note in result["limits_hit"])
+    assert states(result) == ["ok"]
+    assert result["changed"] == ["test-0"]
+
+
+def test_what_a_submission_reached_for_is_reported(runner: IsolatedRunner) -> None:
+    student = """
+    import os, pathlib, socket, subprocess
+    def attempt(f, *args):
+        try: f(*args)
+        except Exception: pass
+    attempt(open, "/home/teacher/gradebook.db")
+    attempt(os.listdir, "/srv/course")
+    attempt(open, "/proc/1/environ")
+    attempt(subprocess.run, ["curl", "http://example.org"])
+    attempt(socket.create_connection, ("127.0.0.1", 9), 0.1)
+    def later(): attempt(open, "/home/teacher/solutions.ipynb")
+    """
+    found = runner.run(make_task(student, "later()"))["reached"]
+    assert found[:4] == [
+        "open /home/teacher/gradebook.db",
+        "open /srv/course",
+        "open /proc/1/environ",
+        "run curl http://example.org",
+    ]
+    assert "connect ('127.0.0.1', 9)" in found
+    assert found[-1] == "open /home/teacher/solutions.ipynb"
+
+
+def test_ordinary_files_and_imports_are_nothing_to_report(runner: IsolatedRunner) -> None:
+    student = """
+    import tempfile, xml.dom.minidom, pandas as pd
+    pd.DataFrame({"x": [1]}).to_csv("mine.csv")
+    seen = len(pd.read_csv("mine.csv")) + len(open("/proc/cpuinfo").read()) * 0
+    with tempfile.TemporaryFile() as file:
+        file.write(b"x")
+    """
+    result = runner.run(make_task(student, "assert seen == 1"))
+    assert states(result) == ["ok"]
+    assert result["reached"] == []
 
 
 def test_one_runner_grades_many(runner: IsolatedRunner) -> None:

@@ -332,7 +332,12 @@ def _released(path: Path, notebook: Any, config: Any) -> Any:
         raise CourseError(f"{path}: {str(error).splitlines()[0]}") from error
 
 
-def _without_magics(source: str) -> str:
+def without_magics(source: str) -> str:
+    """Return a cell's text with IPython's own lines taken out.
+
+    >>> without_magics("%matplotlib inline")
+    'pass'
+    """
     return "\n".join(
         line[: len(line) - len(line.lstrip())] + "pass"
         if line.lstrip().startswith(("%", "!"))
@@ -343,7 +348,7 @@ def _without_magics(source: str) -> str:
 
 def _tree(source: str) -> ast.AST | None:
     try:
-        return ast.parse(_without_magics(source))
+        return ast.parse(without_magics(source))
     except (SyntaxError, ValueError):
         return None
 

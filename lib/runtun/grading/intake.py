@@ -24,6 +24,7 @@ MAX_SOURCE_CHARS = 2 * 2**20
 MAX_FILES = 200
 MAX_FILE_BYTES = 10 * 2**20
 MAX_FOLDER_BYTES = 50 * 2**20
+CLAIMS = ("grade", "solution", "locked", "points")
 
 
 class Rejected(Exception):
@@ -50,6 +51,8 @@ class SubmittedCell:
         grade_id: nbgrader's name of the cell, if the metadata has a usable one.
         id: the notebook format's own id of the cell, if there is one.
         checksum: nbgrader's checksum of the cell as released, if there is one.
+        claims: what nbgrader's metadata says of the cell (see `CLAIMS`). Never believed, and no
+            part of the hash; what differs from the source is shown to the instructor.
     """
 
     cell_type: str
@@ -57,6 +60,7 @@ class SubmittedCell:
     grade_id: str | None = None
     id: str | None = None
     checksum: str | None = None
+    claims: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -162,8 +166,8 @@ def extra_files(folder: str | Path) -> tuple[dict[str, bytes], list[str]]:
     """Collect the plain files beside the notebooks.
 
     Returns:
-        The files by relative path, and a list of what was left out and why (links, devices, too
-        many or too large files): a note for the instructor.
+        The files by relative path, and notes on what was left out and why (links, devices, too
+        many or too large files).
     """
     kept: dict[str, bytes] = {}
     notes: list[str] = []
@@ -171,7 +175,7 @@ def extra_files(folder: str | Path) -> tuple[dict[str, bytes], list[str]]:
     for parent, folders, names in os.walk(folder, followlinks=False):
         for name in sorted(folders):
             if os.path.islink(os.path.join(parent, name)):
-                notes.append(f"{_shown(name)}: link")
+                notes.append(f"file: {_shown(name)}, link")
         folders[:] = sorted(
             name
             for name in folders
@@ -184,20 +188,20 @@ def extra_files(folder: str | Path) -> tuple[dict[str, bytes], list[str]]:
                 continue
             if name.endswith(".ipynb"):
                 if os.path.islink(path):
-                    notes.append(f"{_shown(relative)}: link")
+                    notes.append(f"file: {_shown(relative)}, link")
                 continue
             try:
                 relative.encode()
                 content = read_regular_file(path, MAX_FILE_BYTES)
             except Rejected as rejected:
-                notes.append(f"{_shown(relative)}: {rejected.code}")
+                notes.append(f"file: {_shown(relative)}, {rejected.code}")
                 continue
             except UnicodeEncodeError:
-                notes.append(f"{_shown(relative)}: odd name")
+                notes.append(f"file: {_shown(relative)}, odd_name")
                 continue
             total += len(content)
             if len(kept) >= MAX_FILES or total > MAX_FOLDER_BYTES:
-                notes.append(f"{_shown(relative)}: too many or too large files")
+                notes.append(f"file: {_shown(relative)}, too_many")
                 return kept, notes
             kept[relative] = content
     return kept, notes
@@ -228,7 +232,16 @@ def _cell(cell: Mapping[str, Any]) -> SubmittedCell:
         grade_id=_name(mark.get("grade_id")),
         id=_name(cell.get("id")),
         checksum=_name(mark.get("checksum")),
+        claims=tuple(_claim(mark.get(name)) for name in CLAIMS) if mark.get("grade_id") else (),
     )
+
+
+def _claim(value: Any) -> object:
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int | float):
+        return float(value)
+    return clean_text(str(value))[:20]
 
 
 def _name(value: Any) -> str | None:

@@ -32,6 +32,7 @@ RECYCLE_AFTER = 400  # copies, so that no layout of memory serves a whole class
 GRACE_S = 5.0  # for the judge to report after its student's process was ended
 MAX_FILES_BYTES = 128 << 20
 MAX_RESTARTS = 20
+MAX_REACHED = 20
 FRAMEWORKS = frozenset(
     {"torch", "keras", "tensorflow", "jax", "flax", "pandas", "scipy", "sklearn"}
 )
@@ -234,6 +235,8 @@ class _Session:
         self.records: dict[str, dict[str, Any]] = {}
         self.tamper: list[str] = []
         self.limits_hit: list[str] = []
+        self.changed: list[str] = []  # tests that passed although their arguments were changed
+        self.reached: dict[str, None] = {}  # what lies outside and was tried
         self.student: Process | None = None
         self.judge: Process | None = None
         self.culprits: set[str] = set()
@@ -331,6 +334,16 @@ class _Session:
             record["seconds"] = round(time.monotonic() - begin, 3)
             record["outputs"] = self._within(record["outputs"])
             self.records[cell["id"]] = record
+        if self.student is not None:
+            with contextlib.suppress(_Broken):
+                self._note_reached(self._ask(self.student, {"order": "reached"}, 1.0))
+
+    def _note_reached(self, report: Mapping[str, Any]) -> None:
+        """Take down what the student's process says that it tried; evidence, never proof."""
+        tried = report.get("reached")
+        for one in tried if type(tried) is list else []:
+            if type(one) is str and len(self.reached) < MAX_REACHED:
+                self.reached[one[:200]] = None
 
     def _ready(self, earlier: list[Mapping[str, Any]]) -> bool:
         """Make sure that both processes stand where they stood before the next cell."""
@@ -363,6 +376,7 @@ class _Session:
             record = _student_record(report)
             if report.get("flooded"):
                 self._note_limit(f"flood: {cell['id']}")
+            self._note_reached(report)
             instructors = cell["source"] if cell["role"] == "shared" else cell.get("solution")
             order = {"order": "cell", "id": cell["id"], "role": cell["role"]}
             self._ask(self.judge, order | {"source": instructors or ""}, left)
@@ -402,8 +416,7 @@ class _Session:
         elif report.get("mutated") and record["state"] == "ok":
             # Allowed, and now and then the point; but a test that computes what it expects from
             # an argument after the call can be fooled this way.
-            note = f"{cell['id']}: passed, and the student's code changed what the test gave it"
-            self.limits_hit.append(note)
+            self.changed.append(cell["id"])
         return record
 
     def _break(self, cell: Mapping[str, Any], broken: _Broken) -> None:
@@ -442,6 +455,9 @@ class _Session:
             },
             "limits_hit": self.limits_hit,
             "tamper": self.tamper,
+            "changed": self.changed,
+            "reached": list(self.reached),
+            "walls": self.runner.walls,
             "versions": {"python": sys.version.split()[0]},
         }
 

@@ -56,7 +56,7 @@ pre.out { border-left: 3px solid var(--line); border-radius: 0 .5rem .5rem 0; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; }
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .6rem; text-align: left;
   vertical-align: top; } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-.tight { white-space: nowrap; }
+.tight { white-space: nowrap; } .any { overflow-wrap: anywhere; min-width: 12rem; }
 img { max-width: 100%; height: auto; background: #fff; }
 .facts { display: flex; flex-wrap: wrap; gap: .5rem 2rem; margin: .75rem 0; }
 .facts div b { display: block; font-size: 1.4rem; font-variant-numeric: tabular-nums; }

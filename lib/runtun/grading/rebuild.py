@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runtun.grading.bundle import Bundle, SourceCell, set_language
-from runtun.grading.intake import Rejected, Submission, SubmittedCell
+from runtun.grading.intake import CLAIMS, Rejected, Submission, SubmittedCell
 
 DEFAULT_LANGUAGE = "en"
 
@@ -141,7 +141,7 @@ def _match(
             if earlier is None:
                 slots[origin.id] = cell
             else:
-                notes.append(f"{origin.id}: handed in more than once")
+                notes.append(f"twice: {origin.id}")
                 keep, other = cell, earlier
                 if _is_blank(origin, cell) and not _is_blank(origin, earlier):
                     keep, other = earlier, cell
@@ -157,8 +157,12 @@ def _match(
             if cell.source.strip():  # an answer typed into the question stays for a person to read
                 extras.setdefault(anchor, []).append(cell)
         elif _is_edited(origin, cell):
-            notes.append(f"{origin.id}: edited by the student; the instructor's text was used")
-    return slots, extras, notes
+            code = "released" if _is_as_released(cell) else "edited"
+            notes.append(f"{code}: {origin.id}{_first_change(origin, cell)}")
+        claims = _differing_claims(origin, cell)
+        if claims:
+            notes.append(f"metadata: {origin.id}, {claims}")
+    return slots, extras, list(dict.fromkeys(notes))
 
 
 def _before(bundle: Bundle, origin: SourceCell) -> str | None:
@@ -180,6 +184,44 @@ def _is_edited(origin: SourceCell, given: SubmittedCell) -> bool:
     return _squeezed(given.source) != _squeezed(origin.visible_source(""))
 
 
+def _first_change(origin: SourceCell, given: SubmittedCell) -> str:
+    """Show the first line that is the student's own, as evidence."""
+    known = {line.strip() for line in origin.visible_source("").splitlines()}
+    for line in given.source.splitlines():
+        if line.strip() and line.strip() not in known:
+            return f", {line.strip()[:80]}"
+    return ""
+
+
+def _differing_claims(origin: SourceCell, given: SubmittedCell) -> str:
+    """List what a cell's metadata claims beyond the source, as evidence; "" if nothing."""
+    if not given.claims or _is_as_released(given):
+        return ""
+    mark = origin.metadata.get("nbgrader", {})
+    expected: list[object] = [bool(mark.get(name)) for name in CLAIMS[:3]]
+    expected.append(origin.points)
+    # Points of other cells than tests may stem from an earlier release.
+    claims = list(zip(CLAIMS, given.claims, expected, strict=True))
+    claims = claims if origin.role == "test" else claims[:3]
+    return ", ".join(f"{name}={has}" for name, has, wanted in claims if (has or False) != wanted)
+
+
+def _is_as_released(given: SubmittedCell) -> bool:
+    """Say whether text and metadata fit the checksum that nbgrader wrote at the release.
+
+    Then it was the assignment that changed, not the cell. Who forges the checksum gains a kinder
+    note, and nothing else: the instructor's text counts.
+    """
+    if given.checksum is None or len(given.claims) != len(CLAIMS):
+        return False
+    grade, solution, locked, points = given.claims
+    parts = [given.source, given.cell_type, str(grade), str(solution), str(locked)]
+    parts.append(given.grade_id or "")
+    if grade is True:
+        parts.append(str(points))
+    return given.checksum == _md5(parts)
+
+
 def _is_blank(origin: SourceCell, given: SubmittedCell) -> bool:
     """Say whether the student left a cell as it was released."""
     text = given.source.strip()
@@ -196,4 +238,8 @@ def _checksum(origin: SourceCell, text: str) -> str:
     parts = [text, origin.cell_type, str(graded), "True", "False", origin.grade_id or ""]
     if graded:
         parts.append(str(float(origin.points or 0.0)))
+    return _md5(parts)
+
+
+def _md5(parts: Iterable[str]) -> str:
     return hashlib.md5("".join(parts).encode(), usedforsecurity=False).hexdigest()

@@ -6,7 +6,7 @@ import csv
 import io
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +14,56 @@ from runtun.grading.course import Course
 from runtun.grading.journal import write_atomically
 from runtun.grading.page import esc, page
 from runtun.grading.session import Verdict
-from runtun.grading.words import WORDS, moment, number, reason_in, say, span
+from runtun.grading.similarity import Pair, similar_pairs
+from runtun.grading.words import WORDS, moment, note_in, number, reason_in, say, span
 
 _FAILED = ("failed", "timeout", "died", "flood", "skipped")
+# What a person should look at first; the rest is for the record.
+_FIRST = ("exchange", "reached", "changed", "metadata", "edited")
+_MAX_ROWS = 300
 
 
 def write_reports(
     course: Course, assignment: str, verdicts: Sequence[Verdict]
 ) -> tuple[Path, Path]:
-    """Write `grades.csv` and `report.html` of an assignment; return their paths."""
+    """Write the report of an assignment and its tables; return the paths of both main ones."""
     folder = course.root / "reports" / assignment
     table, report = folder / "grades.csv", folder / "report.html"
+    pairs = pairs_of(verdicts)
     write_atomically(table, grades_csv(verdicts))
-    write_atomically(report, report_page(assignment, verdicts, course.language))
+    write_atomically(folder / "evidence.csv", evidence_csv(verdicts, course.language))
+    write_atomically(folder / "similar.csv", similar_csv(pairs))
+    write_atomically(report, report_page(assignment, verdicts, course.language, pairs))
     return table, report
+
+
+def pairs_of(verdicts: Sequence[Verdict]) -> list[Pair]:
+    """Find submissions that are unusually alike, over all code that students wrote."""
+    sources: dict[str, list[str]] = {}
+    given: dict[str, None] = {}
+    for verdict in verdicts:
+        for graded in verdict.notebooks.values():
+            given |= {c.source: None for c in graded.rebuilt.bundle.cells if c.cell_type == "code"}
+            cells = [
+                cell.source
+                for cell in graded.rebuilt.cells
+                if cell.role in ("solution", "extra") and cell.cell_type == "code"
+            ]
+            if any(cell.strip() for cell in cells):
+                sources.setdefault(verdict.student, []).extend(cells)
+    return similar_pairs(sources, given)
+
+
+def evidence_csv(verdicts: Sequence[Verdict], language: str) -> str:
+    """List what was noticed, one note a row."""
+    rows = [(s, code, words, detail) for s, code, words, detail in _evidence(verdicts, language)]
+    return _csv(["student", "code", "noticed", "evidence"], rows)
+
+
+def similar_csv(pairs: Sequence[Pair]) -> str:
+    """List pairs that are unusually alike."""
+    rows = [(p.first, p.second, f"{p.structure:.2f}", f"{p.wording:.2f}") for p in pairs]
+    return _csv(["student", "other", "structure", "wording"], rows)
 
 
 def grades_csv(verdicts: Sequence[Verdict]) -> str:
@@ -59,7 +95,9 @@ def grades_csv(verdicts: Sequence[Verdict]) -> str:
     return file.getvalue()
 
 
-def report_page(assignment: str, verdicts: Sequence[Verdict], language: str) -> str:
+def report_page(
+    assignment: str, verdicts: Sequence[Verdict], language: str, pairs: Sequence[Pair] = ()
+) -> str:
     """Build the class report."""
     title = f"{say(language, 'report')}: {assignment}"
     body = [f"<h1>{esc(title)}</h1>", _facts(verdicts, language)]
@@ -72,8 +110,66 @@ def report_page(assignment: str, verdicts: Sequence[Verdict], language: str) -> 
             _questions(counted, language),
         ]
     body += [f"<h2>{esc(say(language, 'frequent'))}</h2>", _failures(counted, language)]
+    body += [f"<h2>{esc(say(language, 'evidence'))}</h2>", _noticed(verdicts, language)]
+    body += [f"<h2>{esc(say(language, 'similar'))}</h2>", _similar(pairs, language)]
     body += [f"<h2>{esc(say(language, 'students'))}</h2>", _table(verdicts, language)]
     return page(title, language, "\n".join(body), wide=True)
+
+
+def _csv(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(heads)
+    writer.writerows([_cell(text) for text in row] for row in rows)
+    return file.getvalue()
+
+
+def _evidence(verdicts: Sequence[Verdict], language: str) -> list[tuple[str, str, str, str]]:
+    """List student, code, words and detail of each note, the most telling first."""
+    rows = []
+    for verdict in verdicts:
+        for note in verdict.notes:
+            code, _, detail = note.partition(": ")
+            rows.append((verdict.student, code, note_in(language, code), detail))
+
+    def weight(row: tuple[str, str, str, str]) -> tuple[int, str]:
+        return (_FIRST.index(row[1]) if row[1] in _FIRST else len(_FIRST), row[0])
+
+    return sorted(rows, key=weight)
+
+
+def _noticed(verdicts: Sequence[Verdict], language: str) -> str:
+    rows = _evidence(verdicts, language)
+    if not rows:
+        return f"<p>{esc(say(language, 'evidence_none'))}</p>"
+    lines = [
+        f'<tr><td>{esc(student)}</td><td>{esc(words)}</td><td class="any">{esc(detail)}</td></tr>'
+        for student, _, words, detail in rows[:_MAX_ROWS]
+    ]
+    about = f'<p class="soft">{esc(say(language, "evidence_about"))}</p>'
+    return about + _scroll(_heads(language, "student", "noticed", "where"), lines)
+
+
+def _similar(pairs: Sequence[Pair], language: str) -> str:
+    about = f'<p class="soft">{esc(say(language, "similar_about"))}</p>'
+    if not pairs:
+        return f"{about}<p>{esc(say(language, 'similar_none'))}</p>"
+    lines = [
+        f"<tr><td>{esc(pair.first)}</td><td>{esc(pair.second)}</td>"
+        f'<td class="n">{100 * pair.structure:.0f} %</td>'
+        f'<td class="n">{100 * pair.wording:.0f} %</td></tr>'
+        for pair in pairs
+    ]
+    heads = _heads(language, "student", "student", "structure", "wording")
+    return about + _scroll(heads, lines)
+
+
+def _heads(language: str, *names: str) -> str:
+    return "".join(f"<th>{esc(say(language, name))}</th>" for name in names)
+
+
+def _scroll(heads: str, rows: Iterable[str]) -> str:
+    return f'<div class="scroll" tabindex="0"><table><tr>{heads}</tr>{"".join(rows)}</table></div>'
 
 
 def _cell(text: str) -> str:
@@ -193,9 +289,8 @@ def _failures(verdicts: Sequence[Verdict], language: str) -> str:
 
 
 def _table(verdicts: Sequence[Verdict], language: str) -> str:
-    heads = ("student", "points", "status", "arrival", "seconds", "notes")
-    cells = "".join(f"<th>{esc(say(language, name))}</th>" for name in heads)
-    rows = [f"<tr>{cells}</tr>"]
+    heads = _heads(language, "student", "points", "status", "arrival", "seconds", "notes")
+    rows = []
     for verdict in verdicts:
         notes = [reason_in(language, verdict.reason)] if verdict.reason else []
         if verdict.late_seconds > 0:
@@ -204,7 +299,8 @@ def _table(verdicts: Sequence[Verdict], language: str) -> str:
         arrived = moment(verdict.arrival.time) if verdict.arrival else "–"
         if verdict.arrival and not verdict.arrival.trusted:
             arrived += f" ({say(language, 'claimed')})"
-        notes += verdict.notes
+        if verdict.notes:
+            notes.append(say(language, "noticed_some", count=len(verdict.notes)))
         best = number(verdict.max_points)
         more = f" (+{number(verdict.waiting)}?)" if verdict.waiting else ""
         rows.append(
@@ -215,7 +311,7 @@ def _table(verdicts: Sequence[Verdict], language: str) -> str:
             f'<td class="n">{verdict.seconds:.1f}</td>'
             f"<td>{'<br>'.join(esc(note) for note in notes)}</td></tr>"
         )
-    return f'<div class="scroll" tabindex="0"><table>{"".join(rows)}</table></div>'
+    return _scroll(heads, rows)
 
 
 def _picture(width: int, height: int, shapes: str, alt: str) -> str:

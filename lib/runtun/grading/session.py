@@ -65,7 +65,7 @@ class Verdict:
         late_seconds: how late, with extensions; 0 if in time.
         penalty: points taken off for that, by the course's own rule.
         marks: what a person decided, by notebook and grade id.
-        notes: for the instructor.
+        notes: for the instructor, each "code: detail"; see `words.note_in`.
     """
 
     student: str
@@ -359,7 +359,7 @@ class Session:
         elif not blocked:
             others = [p.name for p in sorted(handed.folder.glob("*.ipynb"))]
             if others:
-                notes.append(f"found {', '.join(ascii(n)[1:-1] for n in others[:5])} instead")
+                notes.append(f"found: {', '.join(ascii(n)[1:-1] for n in others[:5])}")
         return Verdict(
             handed.student,
             self.assignment,

@@ -18,6 +18,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from runtun.grading.attempts import note_attempts
 from runtun.grading.codec import (
     CannotCross,
     Channel,
@@ -378,7 +379,9 @@ class Server:
         self.shell = make_shell(self.outputs, self.quiet)
         self.hooks = StudentHooks(self)
         self.shared = Shared(first_id=1)
+        self.reached: dict[str, bool] = {}
         seed_everything(int(task["seed"]))
+        note_attempts(self.reached)
 
     @property
     def namespace(self) -> dict[str, Any]:
@@ -402,6 +405,9 @@ class Server:
             write_files(Path.cwd(), order["files"], body)
             self.control.send({"done": True})
             return
+        if order["order"] == "reached":
+            self.control.send({"done": True, "reached": list(self.reached)})
+            return
         self.outputs.begin()
         self.quiet[0] = False
         result = self.shell.run_cell(order["source"], store_history=True)
@@ -423,7 +429,7 @@ class Server:
                 "line": line,
             }
         report = {"done": True, "outputs": self.outputs.items, "error": described}
-        self.control.send(report | {"flooded": self.outputs.flooded})
+        self.control.send(report | {"flooded": self.outputs.flooded, "reached": list(self.reached)})
         self.outputs.begin()
 
     # The judge's questions

@@ -22,6 +22,8 @@ _FAILURES = {"error": "failed", "timeout": "timeout", "died": "died", "flood": "
 # How NumPy 2 and PyTorch write their scalars: np.float64(1.5), tensor(1.5, dtype=torch.float64)
 _WRAPPED = re.compile(r"(?:(?:np|numpy)\.\w+|tensor)\(([^(),]*)(?:, dtype=torch\.\w+)?\)")
 MAX_HINT = 600
+# Codes of notes, by where the runner's result lists what it noticed.
+_NOTED = {"exchange": "tamper", "changed": "changed", "reached": "reached", "limit": "limits_hit"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Result:
         reason: of "rejected": a code, see `intake.Rejected`; of "error": what went wrong.
         scores: by grade id, in the notebook's order.
         language: in which the student is spoken to.
-        notes: for the instructor.
+        notes: for the instructor, each "code: detail"; see `words.note_in`.
         seconds: total wall time.
         blank: grade ids of the cells that the student left as they were.
     """
@@ -112,7 +114,7 @@ def judge(rebuilt: Rebuilt, outcome: Mapping[str, Any]) -> Result:
         if cell.role in ("test", "answer", "task")
     }
     waiting = any(score.points is None for score in scores.values())
-    notes = [*rebuilt.notes, *(str(note) for note in outcome.get("tamper", ()))]
+    notes = [*rebuilt.notes, *_notes(outcome)]
     return Result(
         notebook=bundle.name,
         status="manual" if waiting else "graded",
@@ -122,6 +124,14 @@ def judge(rebuilt: Rebuilt, outcome: Mapping[str, Any]) -> Result:
         seconds=float(outcome.get("seconds", {}).get("total", 0.0)),
         blank=tuple(cell.id for cell in rebuilt.cells if cell.blank),
     )
+
+
+def _notes(outcome: Mapping[str, Any]) -> list[str]:
+    """Collect what the runner noticed, as "code: detail"."""
+    notes = ["no_walls"] if outcome.get("walls") == "none" else []
+    for code, name in _NOTED.items():
+        notes += [f"{code}: {clean_text(str(found))[:300]}" for found in outcome.get(name, ())]
+    return notes
 
 
 def nothing_earned(bundle: Bundle, status: str, reason: str, *, language: str = "en") -> Result:

@@ -364,7 +364,7 @@ def _become(request: dict[str, Any], fds: list[int], limits: Limits, walls: str)
     folder = request.get("folder", sandbox.WORK)
     os.chdir(folder)
     if walls == "none":
-        os.environ["HOME"] = folder
+        os.environ["HOME"] = os.environ["TMPDIR"] = folder
     sandbox.set_limits(limits)
     if walls != "none":
         sandbox.drop_privileges()

@@ -88,6 +88,35 @@ WORDS: dict[str, dict[str, str]] = {
         "check_manual": "Points to be marked by a person: {points}.",
         "check_all": "All tests in this notebook pass.",
         "no_tests": "There is no test in this notebook: nothing to check.",
+        "note.edited": "a locked cell was edited; the instructor's text was used",
+        "note.released": "was released with other tests than these; the source's were used",
+        "note.twice": "handed in more than once",
+        "note.metadata": "the cell's metadata were changed; the source's were used",
+        "note.file": "a file was left out",
+        "note.found": "found under another name",
+        "note.exchange": "broke the rules of the exchange",
+        "note.changed": "passed, and the student's code changed what the test gave it",
+        "note.reached": "tried to reach outside, and could not",
+        "note.limit": "a limit was hit",
+        "note.no_walls": "ran without a sandbox",
+        "note.future": "arrived later than now: check the collector's clock",
+        "evidence": "Worth a look",
+        "evidence_about": (
+            "None of this has cost a point. Honest work does some of it too. Read the submission "
+            "before you judge it."
+        ),
+        "evidence_none": "Nothing was noticed.",
+        "noticed": "Noticed",
+        "noticed_some": "noticed: {count} (see above)",
+        "where": "Evidence",
+        "similar": "Similar code",
+        "similar_about": (
+            "Pairs whose code shares what is rare in this class, without what was given to "
+            "everybody. A hint where to read, and no proof: short right answers look alike."
+        ),
+        "similar_none": "No two submissions are unusually alike.",
+        "structure": "Structure",
+        "wording": "Names and words",
     },
     "id": {
         "feedback": "Umpan balik",
@@ -172,6 +201,36 @@ WORDS: dict[str, dict[str, str]] = {
         "check_manual": "{points} poin dinilai oleh pengajar.",
         "check_all": "Semua uji di notebook ini lulus.",
         "no_tests": "Tidak ada uji di notebook ini: tidak ada yang diperiksa.",
+        "note.edited": "sel terkunci diubah; yang dipakai teks dari pengajar",
+        "note.released": "dibagikan dengan uji lain; yang dipakai uji di notebook sumber",
+        "note.twice": "dikumpulkan lebih dari sekali",
+        "note.metadata": "metadata sel diubah; yang dipakai metadata di notebook sumber",
+        "note.file": "sebuah berkas tidak disertakan",
+        "note.found": "ditemukan dengan nama lain",
+        "note.exchange": "melanggar aturan pertukaran data",
+        "note.changed": "lulus, tetapi kode mahasiswa mengubah data yang diberikan uji",
+        "note.reached": "mencoba menjangkau ke luar, dan tidak bisa",
+        "note.limit": "sebuah batas terlampaui",
+        "note.no_walls": "dijalankan tanpa sandbox",
+        "note.future": "tiba setelah sekarang: periksa jam pengumpul",
+        "evidence": "Perlu dilihat",
+        "evidence_about": (
+            "Tidak satu pun mengurangi nilai. Pekerjaan yang jujur pun kadang begitu. Bacalah "
+            "kumpulannya sebelum menilai orangnya."
+        ),
+        "evidence_none": "Tidak ada yang mencolok.",
+        "noticed": "Yang teramati",
+        "noticed_some": "teramati: {count} (lihat di atas)",
+        "where": "Bukti",
+        "similar": "Kode yang mirip",
+        "similar_about": (
+            "Pasangan yang kodenya sama-sama memuat hal yang jarang di kelas ini, di luar yang "
+            "dibagikan kepada semua. Ini petunjuk apa yang perlu dibaca, bukan bukti: jawaban "
+            "benar yang pendek memang serupa."
+        ),
+        "similar_none": "Tidak ada dua kumpulan yang luar biasa mirip.",
+        "structure": "Susunan",
+        "wording": "Nama dan kata",
     },
 }
 
@@ -191,6 +250,17 @@ def reason_in(language: str, reason: str) -> str:
     """Put an intake's reason ("code: detail") into words, with the detail in brackets."""
     code, _, detail = reason.partition(": ")
     text = WORDS[language].get(f"reason.{code}", code)
+    return f"{text} ({detail})" if detail else text
+
+
+def note_in(language: str, note: str) -> str:
+    """Put a note for the instructor ("code: detail") into words, with the detail in brackets.
+
+    >>> note_in("en", "twice: square"), note_in("id", "file: a b.csv, link")
+    ('handed in more than once (square)', 'sebuah berkas tidak disertakan (a b.csv, link)')
+    """
+    code, _, detail = note.partition(": ")
+    text = WORDS[language].get(f"note.{code}", code)
     return f"{text} ({detail})" if detail else text
 
 
