@@ -238,3 +238,92 @@ def convolution_length(x: Any, layer: Any) -> int | None:
             f"`x` must have at least {seen} steps, which one output sees; received {length}."
         )
     return (length - seen) // layer.stride + 1
+
+
+def embedding_weight(rng: np.random.Generator, vocab_size: int, embedding_size: int) -> np.ndarray:
+    """Draw one vector for each token, normal, of mean squared length 1.
+
+    Example:
+        >>> embedding_weight(np.random.default_rng(0), 5, 3).shape
+        (5, 3)
+    """
+    return rng.normal(scale=embedding_size**-0.5, size=(vocab_size, embedding_size))
+
+
+def attention_weights(
+    rng: np.random.Generator, embedding_size: int, num_heads: int
+) -> dict[str, np.ndarray]:
+    """Check the sizes of a self-attention layer and draw its first weights.
+
+    Returns:
+        {"W": (E, 3E) for queries, keys and values side by side, "b": (3E,), "V": (E, E),
+        "c": (E,)}: each square uniform as by Glorot, biases zero.
+
+    Raises:
+        ValueError: if the heads do not share the embedding evenly.
+    """
+    positive_sizes(embedding_size=embedding_size, num_heads=num_heads)
+    if embedding_size % num_heads:
+        raise ValueError(
+            f"`embedding_size` must be a multiple of `num_heads`, so that each head gets an equal "
+            f"part; received {embedding_size} and {num_heads}."
+        )
+    square = (embedding_size, embedding_size)
+    return {
+        "W": np.concatenate([glorot_uniform(rng, square) for _ in range(3)], axis=1),
+        "b": np.zeros(3 * embedding_size),
+        "V": glorot_uniform(rng, square),
+        "c": np.zeros(embedding_size),
+    }
+
+
+def check_rate(rate: float, name: str) -> float:
+    """Return a probability of dropping, or refuse it if it does not lie in [0, 1).
+
+    Example:
+        >>> check_rate(1.5, "dropout")
+        Traceback (most recent call last):
+        ValueError: `dropout` must lie in [0, 1); received 1.5.
+    """
+    if not 0 <= rate < 1:
+        raise ValueError(f"`{name}` must lie in [0, 1); received {rate}.")
+    return float(rate)
+
+
+def stack_weights(
+    rng: np.random.Generator | None,
+    cell: str,
+    input_size: int,
+    hidden_size: int,
+    num_layers: int,
+    bidirectional: bool,
+    dropout: float,
+    recurrent_dropout: float,
+) -> list[list[dict[str, np.ndarray]]]:
+    """Check the arguments of a `RecurrentStack` and draw its first weights; see there.
+
+    Returns:
+        For each layer from the bottom up, one dict for each direction.
+
+    Raises:
+        ValueError: if the arguments do not fit together.
+    """
+    positive_sizes(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+    check_rate(recurrent_dropout, "recurrent_dropout")
+    if check_rate(dropout, "dropout") and num_layers < 2:
+        raise ValueError(
+            f"`dropout` acts between recurrent layers, so it needs `num_layers` of at least 2; "
+            f"received {num_layers}."
+        )
+    if bidirectional and hidden_size % 2:
+        raise ValueError(
+            f"`hidden_size` must be even when `bidirectional`, half of it for each direction; "
+            f"received {hidden_size}."
+        )
+    rng = np.random.default_rng(rng)
+    directions = 2 if bidirectional else 1
+    sizes = [input_size] + [hidden_size] * (num_layers - 1)
+    return [
+        [recurrent_weights(rng, cell, size, hidden_size // directions) for _ in range(directions)]
+        for size in sizes
+    ]

@@ -4,9 +4,10 @@ from runtun.keras.attention import AdditiveAttention, DotProductAttention
 from runtun.keras.bidirectional import Bidirectional
 from runtun.keras.conv import CausalConv1D, Conv1D
 from runtun.keras.dense import Dense
+from runtun.keras.embedding import Embedding
 from runtun.keras.forecaster import Forecaster
 from runtun.keras.gru import GRUCell
-from runtun.keras.layer_norm import LayerNormRNNCell
+from runtun.keras.layer_norm import LayerNorm, LayerNormRNNCell
 from runtun.keras.lstm import LSTMCell, LSTMState, PeepholeLSTMCell
 from runtun.keras.rnn import (
     RNN,
@@ -17,25 +18,33 @@ from runtun.keras.rnn import (
     Stacked,
     unroll,
 )
+from runtun.keras.stack import RecurrentStack
+from runtun.keras.transformer import CausalSelfAttention, Transformer, TransformerBlock
 
 __all__ = [
     "RNN",
     "AdditiveAttention",
     "Bidirectional",
     "CausalConv1D",
+    "CausalSelfAttention",
     "Conv1D",
     "Dense",
     "DotProductAttention",
+    "Embedding",
     "Forecaster",
     "GRUCell",
     "LSTMCell",
     "LSTMState",
+    "LayerNorm",
     "LayerNormRNNCell",
     "OutputRecurrentCell",
     "OutputState",
     "PeepholeLSTMCell",
     "RNNState",
+    "RecurrentStack",
     "SimpleRNNCell",
     "Stacked",
+    "Transformer",
+    "TransformerBlock",
     "unroll",
 ]

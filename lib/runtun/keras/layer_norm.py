@@ -1,4 +1,4 @@
-"""A simple recurrent network with layer normalisation in Keras.
+"""Layer normalisation, and a simple recurrent network with it, in Keras.
 
 The same file exists on each floor: `runtun.scratch.layer_norm`, `runtun.keras.layer_norm`,
 `runtun.torch.layer_norm`.
@@ -104,3 +104,51 @@ class LayerNormRNNCell(keras.layers.Layer):
             "activation": self.activation_name,
             "epsilon": self.epsilon,
         }
+
+
+@keras.saving.register_keras_serializable(package="runtun")
+class LayerNorm(keras.layers.Layer):
+    """Gives every vector mean 0 and variance 1, then a gain and a bias of its own.
+
+    y = gain * (x - mean(x)) / sqrt(var(x) + epsilon) + b
+
+    Mean and variance are over the last axis: one position of one sequence.
+
+    Args:
+        size: E, the size of the last axis; positive.
+        epsilon: keeps the quotient finite. (Frameworks disagree: Keras 1e-3, PyTorch 1e-5.)
+        dtype: "float32" or "float64".
+
+    Call:
+        x: (..., E). Returns the same shape.
+
+    Raises:
+        ValueError: if the last axis of `x` is not E.
+
+    References: Ba, Kiros & Hinton 2016.
+
+    Example:
+        >>> np.asarray(LayerNorm(2)(np.array([[1.0, 3.0]]))).round(3)
+        array([[-1.,  1.]], dtype=float32)
+    """
+
+    def __init__(
+        self, size: int, *, epsilon: float = 1e-5, dtype: str = "float32", **kwargs: Any
+    ) -> None:
+        super().__init__(dtype=dtype, **kwargs)
+        positive_sizes(size=size)
+        self.size = size
+        self.epsilon = check_epsilon(epsilon)
+        self.gain = weight(self, "gain", np.ones(size))
+        self.b = weight(self, "b", np.zeros(size))
+        self.built = True
+
+    def call(self, x: Tensor) -> Tensor:
+        """Compute y; see the class."""
+        expect(x, "... E", E=self.size)
+        mean, var = ops.moments(x, axes=-1, keepdims=True)
+        return self.gain * (x - mean) / ops.sqrt(var + self.epsilon) + self.b
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this layer again."""
+        return {**super().get_config(), "size": self.size, "epsilon": self.epsilon}

@@ -6,6 +6,12 @@ from runtun.parity.forecaster import (
     forecaster_to_keras,
     forecaster_to_torch,
 )
+from runtun.parity.models import (
+    weights_from_keras,
+    weights_from_torch,
+    weights_to_keras,
+    weights_to_torch,
+)
 from runtun.parity.recurrent import (
     conv_from_keras,
     conv_from_torch,
@@ -54,4 +60,8 @@ __all__ = [
     "rnn_from_torch",
     "rnn_to_keras",
     "rnn_to_torch",
+    "weights_from_keras",
+    "weights_from_torch",
+    "weights_to_keras",
+    "weights_to_torch",
 ]

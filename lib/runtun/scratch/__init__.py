@@ -5,9 +5,10 @@ from runtun.scratch.attention import AdditiveAttention, DotProductAttention, sof
 from runtun.scratch.bidirectional import Bidirectional
 from runtun.scratch.conv import CausalConv1D, Conv1D
 from runtun.scratch.dense import Dense
+from runtun.scratch.embedding import Embedding
 from runtun.scratch.gradcheck import check_gradients, numerical_gradient
 from runtun.scratch.gru import GRUCell
-from runtun.scratch.layer_norm import LayerNormRNNCell
+from runtun.scratch.layer_norm import LayerNorm, LayerNormRNNCell
 from runtun.scratch.losses import cross_entropy, mse
 from runtun.scratch.lstm import LSTMCell, LSTMState, PeepholeLSTMCell
 from runtun.scratch.optimizers import SGD, Adam, clip_by_norm, clip_by_value
@@ -20,6 +21,7 @@ from runtun.scratch.rnn import (
     Stacked,
     unroll,
 )
+from runtun.scratch.transformer import CausalSelfAttention, TransformerBlock
 
 __all__ = [
     "RNN",
@@ -28,12 +30,15 @@ __all__ = [
     "AdditiveAttention",
     "Bidirectional",
     "CausalConv1D",
+    "CausalSelfAttention",
     "Conv1D",
     "Dense",
     "DotProductAttention",
+    "Embedding",
     "GRUCell",
     "LSTMCell",
     "LSTMState",
+    "LayerNorm",
     "LayerNormRNNCell",
     "OutputRecurrentCell",
     "OutputState",
@@ -41,6 +46,7 @@ __all__ = [
     "RNNState",
     "SimpleRNNCell",
     "Stacked",
+    "TransformerBlock",
     "check_gradients",
     "clip_by_norm",
     "clip_by_value",

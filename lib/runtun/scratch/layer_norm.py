@@ -1,4 +1,4 @@
-"""A simple recurrent network with layer normalisation in NumPy, forward and backward.
+"""Layer normalisation, and a simple recurrent network with it, in NumPy, forward and backward.
 
 The same file exists on each floor: `runtun.scratch.layer_norm`, `runtun.keras.layer_norm`,
 `runtun.torch.layer_norm`.
@@ -13,7 +13,7 @@ import numpy as np
 from runtun.initializers import check_epsilon, glorot_uniform, orthogonal, positive_sizes
 from runtun.scratch.activations import get_activation
 from runtun.scratch.rnn import RNNState, prepare, prepare_backward, sum_over_time
-from runtun.scratch.trainable import Trainable, float_type
+from runtun.scratch.trainable import Trainable, as_floats, float_type
 from runtun.shapes import expect
 
 
@@ -145,3 +145,64 @@ class LayerNormRNNCell(Trainable):
             "b": d_a.sum(axis=(0, 1)),
         }
         return (d_s @ self.W.T).swapaxes(0, 1), RNNState(d_h), grads
+
+
+class LayerNorm(Trainable):
+    """Gives every vector mean 0 and variance 1, then a gain and a bias of its own.
+
+    y = gain * (x - mean(x)) / sqrt(var(x) + epsilon) + b
+
+    Mean and variance are over the last axis: one position of one sequence.
+
+    Args:
+        size: E, the size of the last axis; positive.
+        epsilon: keeps the quotient finite. (Frameworks disagree: Keras 1e-3, PyTorch 1e-5.)
+        dtype: "float32" or "float64".
+
+    Call:
+        x: (..., E). Returns the same shape.
+
+    Raises:
+        ValueError: if the last axis of `x` is not E.
+
+    References: Ba, Kiros & Hinton 2016.
+
+    Example:
+        >>> LayerNorm(2)(np.array([[1.0, 3.0]])).round(3)
+        array([[-1.,  1.]])
+    """
+
+    weight_names: ClassVar[tuple[str, ...]] = ("gain", "b")
+
+    def __init__(self, size: int, *, epsilon: float = 1e-5, dtype: str = "float64") -> None:
+        positive_sizes(size=size)
+        self.size = size
+        self.epsilon = check_epsilon(epsilon)
+        self.gain = np.ones(size, float_type(dtype))
+        self.b = np.zeros(size, float_type(dtype))
+
+    def __call__(self, x: Any) -> np.ndarray:
+        return self.forward(x)
+
+    def forward(self, x: Any) -> np.ndarray:
+        """Compute y and remember what `backward` needs."""
+        x = as_floats(x, self.dtype)
+        expect(x, "... E", E=self.size)
+        deviation = np.sqrt(x.var(axis=-1, keepdims=True) + self.epsilon)
+        x_hat = (x - x.mean(axis=-1, keepdims=True)) / deviation
+        self._memory = x_hat, deviation
+        return self.gain * x_hat + self.b
+
+    def backward(self, d_outputs: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Return the gradients of a loss with respect to `x` and to the weights.
+
+        Args:
+            d_outputs: (..., E), the gradient of the loss with respect to y.
+        """
+        x_hat, deviation = self._memory
+        d_x_hat = d_outputs * self.gain
+        # Shifting or stretching x changes nothing, so the gradient has no part along either.
+        along = (d_x_hat * x_hat).mean(axis=-1, keepdims=True)
+        d_x = (d_x_hat - d_x_hat.mean(axis=-1, keepdims=True) - along * x_hat) / deviation
+        axes = tuple(range(x_hat.ndim - 1))
+        return d_x, {"gain": (d_outputs * x_hat).sum(axis=axes), "b": d_outputs.sum(axis=axes)}

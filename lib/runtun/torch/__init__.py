@@ -4,9 +4,10 @@ from runtun.torch.attention import AdditiveAttention, DotProductAttention
 from runtun.torch.bidirectional import Bidirectional
 from runtun.torch.conv import CausalConv1D, Conv1D
 from runtun.torch.dense import Dense
+from runtun.torch.embedding import Embedding
 from runtun.torch.forecaster import Forecaster
 from runtun.torch.gru import GRUCell
-from runtun.torch.layer_norm import LayerNormRNNCell
+from runtun.torch.layer_norm import LayerNorm, LayerNormRNNCell
 from runtun.torch.lstm import LSTMCell, LSTMState, PeepholeLSTMCell
 from runtun.torch.rnn import (
     RNN,
@@ -17,25 +18,33 @@ from runtun.torch.rnn import (
     Stacked,
     unroll,
 )
+from runtun.torch.stack import RecurrentStack
+from runtun.torch.transformer import CausalSelfAttention, Transformer, TransformerBlock
 
 __all__ = [
     "RNN",
     "AdditiveAttention",
     "Bidirectional",
     "CausalConv1D",
+    "CausalSelfAttention",
     "Conv1D",
     "Dense",
     "DotProductAttention",
+    "Embedding",
     "Forecaster",
     "GRUCell",
     "LSTMCell",
     "LSTMState",
+    "LayerNorm",
     "LayerNormRNNCell",
     "OutputRecurrentCell",
     "OutputState",
     "PeepholeLSTMCell",
     "RNNState",
+    "RecurrentStack",
     "SimpleRNNCell",
     "Stacked",
+    "Transformer",
+    "TransformerBlock",
     "unroll",
 ]

@@ -1,4 +1,4 @@
-"""A simple recurrent network with layer normalisation in PyTorch.
+"""Layer normalisation, and a simple recurrent network with it, in PyTorch.
 
 The same file exists on each floor: `runtun.scratch.layer_norm`, `runtun.keras.layer_norm`,
 `runtun.torch.layer_norm`.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from runtun.initializers import check_epsilon, glorot_uniform, orthogonal, positive_sizes
 from runtun.shapes import expect
@@ -84,3 +85,42 @@ class LayerNormRNNCell(nn.Module):
         s_hat = (s - mean) / torch.sqrt(var + self.epsilon)
         h = self.activation(self.gain * s_hat + self.b)
         return h, RNNState(h)
+
+
+class LayerNorm(nn.Module):
+    """Gives every vector mean 0 and variance 1, then a gain and a bias of its own.
+
+    y = gain * (x - mean(x)) / sqrt(var(x) + epsilon) + b
+
+    Mean and variance are over the last axis: one position of one sequence.
+
+    Args:
+        size: E, the size of the last axis; positive.
+        epsilon: keeps the quotient finite. (Frameworks disagree: Keras 1e-3, PyTorch 1e-5.)
+        dtype: "float32" or "float64".
+
+    Call:
+        x: (..., E). Returns the same shape.
+
+    Raises:
+        ValueError: if the last axis of `x` is not E.
+
+    References: Ba, Kiros & Hinton 2016.
+
+    Example:
+        >>> LayerNorm(2)(torch.tensor([[1.0, 3.0]])).detach().numpy().round(3)
+        array([[-1.,  1.]], dtype=float32)
+    """
+
+    def __init__(self, size: int, *, epsilon: float = 1e-5, dtype: str = "float32") -> None:
+        super().__init__()
+        positive_sizes(size=size)
+        self.size = size
+        self.epsilon = check_epsilon(epsilon)
+        self.gain = parameter(np.ones(size), dtype)
+        self.b = parameter(np.zeros(size), dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute y; see the class."""
+        expect(x, "... E", E=self.size)
+        return functional.layer_norm(x, (self.size,), self.gain, self.b, self.epsilon)
