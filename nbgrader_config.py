@@ -27,4 +27,7 @@ c.Autograde.autograde_preprocessors = ["runtun.grading.preprocessors.GradeFromSo
 # With the journal of results, doing all of them again costs next to nothing.
 c.Autograde.force = True
 
+# `nbgrader generate_feedback` and its button: the page that `runtun feedback` writes, without
+# hidden tests and without anything that could act in a browser.
+c.GenerateFeedback.exporter_class = "runtun.grading.preprocessors.SafeFeedback"
 c.HTMLExporter.sanitize_html = True

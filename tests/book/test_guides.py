@@ -75,8 +75,8 @@ def test_the_settings_that_instructors_are_told_to_use_are_accepted(
     assert course.due("03-rnn").isoformat() == "2026-09-14T23:59:00+07:00"
     assert course.limits("05-gates")["cell_s"] == 120
     repository = (ROOT / "nbgrader_config.py").read_text()
-    walls = re.findall(r"^c\.Autograde\..*$", settings[1], re.MULTILINE)
-    assert len(walls) == 3
+    walls = re.findall(r"^c\.(?:Autograde|GenerateFeedback)\..*$", settings[1], re.MULTILINE)
+    assert len(walls) == 4
     assert all(line in repository for line in walls)
 
 

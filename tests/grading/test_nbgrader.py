@@ -27,7 +27,7 @@ from tests.grading.support import COURSE, cell_of, code_cell, submission
 from tests.support import require
 
 ROOT = Path(__file__).resolve().parents[2]
-PROTECTION = ("Autograde", "HTMLExporter")
+PROTECTION = ("Autograde", "GenerateFeedback", "HTMLExporter")
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
@@ -41,7 +41,7 @@ def prepared(tmp_path_factory) -> Path:
         for line in (ROOT / "nbgrader_config.py").read_text().splitlines()
         if line.startswith(tuple(f"c.{name}" for name in PROTECTION))
     ]
-    assert len(protecting) == 4
+    assert len(protecting) == 5
     with (root / "nbgrader_config.py").open("a") as file:
         file.write("\n".join(protecting) + "\n")
     with pytest.MonkeyPatch.context() as patch:
@@ -159,6 +159,49 @@ def test_the_students_clock_and_links_do_not_count(root: Path) -> None:
     with Gradebook(f"sqlite:///{root / 'gradebook.db'}") as book:
         assert book.find_submission("ps1", "ani").total_seconds_late == 2 * 3600
     assert not (root / "autograded" / "ani" / "ps1" / "notes.txt").exists()
+
+
+def test_the_feedback_shows_no_hidden_test_and_carries_nothing_that_acts(root: Path) -> None:
+    """Stock nbgrader shows hidden tests, runs the student's script, and copies their files."""
+    script = "<script>alert(1)</script>"
+    draws = f"from IPython.display import HTML, display\ndisplay(HTML({script!r}))\n"
+    wrong = submission(
+        square=draws + "def square(x): return x * x if isinstance(x, int) else 0", answer=script
+    )
+    folder = hand_in(root, "ani", wrong)
+    (folder / "extra.html").write_text(script)
+    (folder / "submission_secret.txt").write_text("only-ani-knows")
+    hand_in(root, "budi", submission())
+    assert autograde(root)["success"]
+    with Gradebook(f"sqlite:///{root / 'gradebook.db'}") as book:
+        book.find_grade("why", "p1", "ps1", "ani").manual_score = 1.5
+        book.db.commit()
+    assert api(root).generate_feedback("ps1")["success"]
+    pages = root / "feedback" / "ani" / "ps1"
+    assert sorted(p.name for p in pages.rglob("*")) == [
+        "p1.html",
+        "submission_secret.txt",
+    ]
+    page = (pages / "p1.html").read_text()
+    assert "A hidden test found a case that does not work yet." in page
+    assert "0.25" not in page  # what the hidden test expects
+    assert "isclose" not in page
+    assert "1.5 / 2" in page  # a person's mark
+    assert "<script" not in page
+    assert "default-src 'none'" in page
+    assert (root / "feedback" / "budi" / "ps1" / "p1.html").exists()
+
+
+def test_what_is_not_graded_yet_gets_no_page_and_stops_nobody(root: Path) -> None:
+    hand_in(root, "ani", submission())
+    hand_in(root, "budi", submission())
+    assert autograde(root)["success"]
+    (root / "submitted/ani/ps1/p1.ipynb").write_text(json.dumps(submission(square="x = 1")))
+    result = api(root).generate_feedback("ps1")
+    assert not result["success"]
+    assert "ani: p1 as it was handed in last is not graded yet" in result["log"]
+    assert not (root / "feedback/ani/ps1/p1.html").exists()
+    assert (root / "feedback/budi/ps1/p1.html").exists()
 
 
 @pytest.mark.slow

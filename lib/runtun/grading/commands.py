@@ -200,7 +200,7 @@ def _session(arguments: argparse.Namespace, *identities: str) -> Any:
     return Session(course, arguments.assignment, *identities)
 
 
-def _all_identities() -> list[str]:
+def all_identities() -> list[str]:
     """Name every runner whose results may be shown, the one with walls first."""
     from runtun.grading.errors import CourseError
 
@@ -370,7 +370,7 @@ def _feedback(arguments: argparse.Namespace) -> int:
     from runtun.grading.report import write_reports
     from runtun.grading.session import Verdict
 
-    session = _session(arguments, *_all_identities())
+    session = _session(arguments, *all_identities())
     known = session.known()
     verdicts = [one for one in known if isinstance(one, Verdict)]
     pages = [path for one in verdicts for path in write_feedback(session.course, one)]
@@ -389,7 +389,7 @@ def _status(arguments: argparse.Namespace) -> int:
     from runtun.grading.session import Verdict
     from runtun.grading.words import number, reason_in, say, span
 
-    session = _session(arguments, *_all_identities())
+    session = _session(arguments, *all_identities())
     known = session.known()
     verdicts = [one for one in known if isinstance(one, Verdict)]
     if arguments.json:

@@ -1,9 +1,10 @@
-"""The same protection for who types `nbgrader autograde` or presses the form grader's button.
+"""The same protection for who types nbgrader's commands or presses the form grader's buttons.
 
-`nbgrader_config.py` puts these in the place of nbgrader's own steps. The first makes the notebook
-from the instructor's source; the second runs it through this package's runner and writes the
-verdict. Nothing that a student wrote into metadata, tags or test cells is looked at, and a test
-without a positive record earns nothing.
+`nbgrader_config.py` puts these in the place of nbgrader's own steps. For `nbgrader autograde`, the
+first makes the notebook from the instructor's source, and the second runs it through this package's
+runner and writes the verdict: nothing that a student wrote into metadata, tags or test cells is
+looked at, and a test without a positive record earns nothing. For `nbgrader generate_feedback`, the
+third writes the page that `runtun feedback` writes.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbconvert.exporters import HTMLExporter
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from runtun.grading import intake
-from runtun.grading.commands import make_runner
+from runtun.grading.commands import all_identities, make_runner
 from runtun.grading.course import Course, Handed
-from runtun.grading.feedback import autograded_notebook
+from runtun.grading.feedback import autograded_notebook, feedback_page, write_feedback
 from runtun.grading.gradebook import GradebookWriter, late_rule
 from runtun.grading.rebuild import rebuild
 from runtun.grading.runner import Runner
-from runtun.grading.session import Graded, Session
+from runtun.grading.session import Graded, Session, Verdict
 from runtun.grading.verdict import judge
 
 
@@ -75,6 +77,36 @@ class GradeFromSource(NbGraderPreprocessor):
         return nbformat.from_dict(autograded_notebook(graded)), resources
 
 
+class SafeFeedback(HTMLExporter):
+    """Make a student's page without hidden tests, scripts and copied files."""
+
+    def from_filename(
+        self, filename: str, resources: Any = None, **_: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """Return the page for one graded notebook.
+
+        Raises:
+            RuntimeError: if what was handed in last is not graded yet.
+        """
+        about = resources["nbgrader"]
+        student, assignment, name = about["student"], about["assignment"], about["notebook"]
+        course = _course(self.parent.coursedir)
+        session = Session(course, assignment, *all_identities())
+        handed = Handed(student, course.folder("submitted", student, assignment))
+        verdict = session.examine(handed, None)
+        if verdict is None or name not in verdict.notebooks:
+            raise RuntimeError(
+                f"{student}: {name} as it was handed in last is not graded yet; grade it first, "
+                "with `runtun grade` or `nbgrader autograde`"
+            )
+        with GradebookWriter(course.directory.db_url, course.directory.course_id) as writer:
+            verdict.take(writer.standing(assignment, student))
+        _drop_copies(course.folder("autograded", student, assignment), course, verdict)
+        write_feedback(course, verdict)
+        text = feedback_page(verdict, name, verdict.notebooks[name])
+        return text, {**resources, "output_extension": ".html", "outputs": {}}
+
+
 @cache
 def _runner(root: Path) -> Runner:
     """One runner for all notebooks of a command: its imports are slow.
@@ -90,12 +122,26 @@ def _runner(root: Path) -> Runner:
 def _session(step: NbGraderPreprocessor, resources: Any) -> tuple[Session, Handed, str]:
     """Find the course, the submission and the notebook that nbgrader's converter is at."""
     about = resources["nbgrader"]
-    coursedir = step.parent.parent.coursedir  # the exporter's converter
-    course = Course(Path(coursedir.root))
-    course.directory = coursedir  # with what was said on nbgrader's command line
+    course = _course(step.parent.parent.coursedir)  # the exporter's converter
     session = Session(course, about["assignment"], _runner(course.root).identity)
     folder = course.folder("submitted", about["student"], about["assignment"])
     return session, Handed(about["student"], folder), about["notebook"]
+
+
+def _course(coursedir: Any) -> Course:
+    course = Course(Path(coursedir.root))
+    course.directory = coursedir  # with what was said on nbgrader's command line
+    return course
+
+
+def _drop_copies(autograded: Path, course: Course, verdict: Verdict) -> None:
+    """Remove what nbgrader copied beside the page: a student's own HTML could act there."""
+    folder = course.folder("feedback", verdict.student, verdict.assignment)
+    kept = {"timestamp.txt", "submission_secret.txt", *(f"{n}.html" for n in verdict.notebooks)}
+    for path in autograded.rglob("*"):
+        name = path.relative_to(autograded)
+        if path.is_file() and str(name) not in kept:
+            (folder / name).unlink(missing_ok=True)
 
 
 def _drop_what_links_gave(submitted: Path, autograded: Path) -> None:
