@@ -48,6 +48,8 @@ def test_the_class_gets_the_grades_it_should(
     code = main(["grade", str(tmp_path / "course"), PLAN["assignment"], "--json"])
     assert code == 1, "open questions and a broken file wait for a person"
     verdicts = json.loads(capsys.readouterr().out)["submissions"]
+    broken = {v["student"]: v["reason"] for v in verdicts if v["status"] == "error"}
+    assert not broken, "the grader itself failed"
     found = {
         verdict["student"]: {
             "status": verdict["status"],

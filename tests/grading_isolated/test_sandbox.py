@@ -273,6 +273,34 @@ def test_a_sandbox_that_does_not_start_is_an_error_with_a_way_out(
     assert result["cells"] == {}
 
 
+def test_a_machine_that_fails_once_costs_nobody_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    spawn, refused = IsolatedRunner.spawn, []
+
+    def refuse_first(self: IsolatedRunner, *order: object) -> object:
+        if not refused:
+            refused.append(order)
+            raise OSError("Resource temporarily unavailable")
+        return spawn(self, *order)
+
+    monkeypatch.setattr(IsolatedRunner, "spawn", refuse_first)
+    with IsolatedRunner() as fresh:
+        result = fresh.run(make_task("x = 1", "assert x == 1"))
+    assert refused
+    assert result["status"] == "ok"
+    assert {cell["state"] for cell in result["cells"].values()} == {"ok"}
+
+
+def test_a_machine_that_keeps_failing_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> object:
+        raise OSError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(IsolatedRunner, "spawn", refuse)
+    with IsolatedRunner() as fresh:
+        result = fresh.run(make_task("x = 1", "assert x == 1"))
+    assert result["status"] == "failed"
+    assert result["reason"] == "Resource temporarily unavailable"
+
+
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_the_filter_denies_what_it_lists_and_allows_the_rest(machine: str) -> None:
     program = sandbox.filter_program(machine)

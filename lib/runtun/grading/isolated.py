@@ -32,6 +32,7 @@ RECYCLE_AFTER = 400  # copies, so that no layout of memory serves a whole class
 GRACE_S = 5.0  # for the judge to report after its student's process was ended
 MAX_FILES_BYTES = 128 << 20
 MAX_RESTARTS = 20
+ATTEMPTS = 2  # at a submission that the machine, not its author, made fail
 MAX_REACHED = 20
 FRAMEWORKS = frozenset(
     {"torch", "keras", "tensorflow", "jax", "flax", "pandas", "scipy", "sklearn"}
@@ -121,28 +122,36 @@ class IsolatedRunner:
     def run(self, task: Mapping[str, Any]) -> dict[str, Any]:
         """Run one task; see `runtun.grading.runner` for its shape and the result's."""
         begin = time.monotonic()
-        try:
-            if task["kernel"].get("language", "python") != "python":
-                raise SandboxError(f"kernel {task['kernel']['name']!r}: only Python is isolated")
-            self._learn_imports(task)
+        reasons = []
+        for _ in range(ATTEMPTS):
+            try:
+                return self._attempt(task, begin)
+            except (SandboxError, OSError, EOFError) as failure:
+                # A busy machine refuses a process now and then. That says nothing about the
+                # submission, so it is tried again with fresh processes.
+                self.close()
+                reasons.append(str(failure))
+        return {
+            "schema": 1,
+            "status": "failed",
+            "reason": "; again: ".join(dict.fromkeys(reasons)),
+            "cells": {},
+            "seconds": {"start": 0.0, "cells": 0.0, "total": time.monotonic() - begin},
+            "limits_hit": [],
+            "tamper": [],
+            "versions": {},
+        }
+
+    def _attempt(self, task: Mapping[str, Any], begin: float) -> dict[str, Any]:
+        if task["kernel"].get("language", "python") != "python":
+            raise SandboxError(f"kernel {task['kernel']['name']!r}: only Python is isolated")
+        self._learn_imports(task)
+        session = self._session(task, begin)
+        if session.unexplained:
+            # The submission ended its own process, or somebody else did: the kernel for want
+            # of memory, a person, a machine. Twice, and it was the submission.
             session = self._session(task, begin)
-            if session.unexplained:
-                # The submission ended its own process, or somebody else did: the kernel for want
-                # of memory, a person, a machine. Twice, and it was the submission.
-                session = self._session(task, begin)
-            return session.result()
-        except (SandboxError, OSError, EOFError) as failure:
-            self.close()
-            return {
-                "schema": 1,
-                "status": "failed",
-                "reason": str(failure),
-                "cells": {},
-                "seconds": {"start": 0.0, "cells": 0.0, "total": time.monotonic() - begin},
-                "limits_hit": [],
-                "tamper": [],
-                "versions": {},
-            }
+        return session.result()
 
     def _session(self, task: Mapping[str, Any], begin: float) -> _Session:
         session = _Session(self, task, begin)
