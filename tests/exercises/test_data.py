@@ -1,0 +1,29 @@
+"""Numbers and texts that a notebook carries within itself are those of the course's data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nbformat
+import numpy as np
+
+from runtun.data.loaders import load_stocks
+from tests.exercises.support import source_path
+
+
+def names_of(slug: str, cell_id: str = "data") -> dict[str, Any]:
+    """Run one locked cell of a source by itself and return the names it defines."""
+    notebook = nbformat.read(source_path(slug), as_version=4)
+    cell = next(cell for cell in notebook.cells if cell.id == cell_id)
+    names: dict[str, Any] = {"np": np}
+    exec(compile(cell.source, cell_id, "exec"), names)
+    return names
+
+
+def test_stocks_are_the_adjusted_closes_to_four_digits() -> None:
+    closes = load_stocks("AAPL")["adjusted_close"]
+    assert str(closes.index[0].date()) == "2000-03-01"
+    assert str(closes.index[-1].date()) == "2013-03-01"
+    prices = names_of("06-stocks")["prices"]
+    assert prices.shape == closes.shape
+    np.testing.assert_allclose(prices, closes, rtol=5e-4)
