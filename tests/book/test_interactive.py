@@ -177,7 +177,26 @@ def test_gates_keep_write_and_forget(live) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", ["order", "windows", "gates"])
+def test_corners_of_a_gru_are_a_copy_a_simple_network_and_no_memory(live) -> None:
+    page = live("corners")
+    update, reset = page.get_by_role("slider").all()
+    h, past = [], 0.0
+    for t in range(40):
+        x = 1.5 if t == 4 else 0.8 if 14 <= t < 22 else -1.5 if t == 30 else 0.0
+        past = 0.9 * past + 0.1 * np.tanh(x + 0.8 * past)
+        h.append(past)
+    assert f"h = {h[-1]:.3f}" in report(page)
+    update.fill("1")
+    assert "nothing gets in" in report(page)
+    update.fill("0")
+    assert "simple RNN" in report(page)
+    reset.fill("0")
+    assert "feed-forward" in report(page)
+    assert "h = 0.000" in report(page)  # the last input is zero
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["order", "windows", "gates", "corners"])
 def test_a_figure_fits_a_phone_and_keeps_its_description(live, name: str) -> None:
     page = live(name)
     assert page.locator("svg").get_attribute("aria-label") == "what it shows"
