@@ -222,6 +222,10 @@ def _open_for_grading(arguments: argparse.Namespace) -> Any:
         session = _session(arguments, make_runner(unsafe=arguments.unsafe_no_sandbox).identity)
     if not os.access(session.course.root, os.W_OK):
         raise CourseError(f"no permission to write in the course folder {session.course.root}")
+    otherwise = session.released_otherwise()
+    if otherwise and not arguments.json:
+        named = ", ".join(otherwise[:5])
+        _tell(f"released with other tests than the source has now ({named}); the source's count")
     return session
 
 
@@ -268,6 +272,7 @@ def _progress(
         disable=arguments.json,
         mininterval=0.5 if sys.stderr.isatty() else 10,  # a log needs no moving bar
         leave=False,
+        delay=0.5,  # what fails at once needs none either
     )
 
     def show(verdict: Verdict, _done: int, _total: int) -> None:

@@ -8,8 +8,10 @@ import difflib
 import glob
 import os
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -31,10 +33,12 @@ class Handed:
     Args:
         student: the name of the student, as text that can be stored.
         folder: where the files are; may be a link, which the intake refuses.
+        twin: True if another folder has the same name, once both can be stored.
     """
 
     student: str
     folder: Path
+    twin: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,11 +174,18 @@ class Course:
             if match:
                 name = os.fsencode(match["student"]).decode("utf-8", "replace")
                 found.append(Handed(intake.clean_text(name), Path(path)))
-        return found
+        # Names that look the same may differ in bytes; in the gradebook they would be one student.
+        names = Counter(unicodedata.normalize("NFC", one.student) for one in found)
+        return [
+            replace(one, twin=names[unicodedata.normalize("NFC", one.student)] > 1) for one in found
+        ]
 
     @cached_property
     def arrivals(self) -> dict[tuple[str, str], datetime]:
-        """What the collector wrote down in `arrivals.csv`, by student and assignment."""
+        """What the collector wrote down in `arrivals.csv`, by student and assignment.
+
+        Of several lines for one submission the latest counts: it is the file that is there.
+        """
         path = self.root / "arrivals.csv"
         if not path.exists():
             return {}
@@ -183,11 +194,11 @@ class Course:
                 rows = list(csv.DictReader(file))
         except (OSError, ValueError) as error:
             raise CourseError(f"cannot read {path}: {error}") from error
-        found = {}
+        found: dict[tuple[str, str], datetime] = {}
         for number, row in enumerate(rows, start=2):
             try:
-                time = _moment(row["arrived"])
-                found[row["student"], row["assignment"]] = time
+                time, key = _moment(row["arrived"]), (row["student"], row["assignment"])
+                found[key] = max(found.get(key, time), time)
             except (AttributeError, KeyError, TypeError, ValueError):
                 raise CourseError(
                     f"{path}, line {number}: expected student,assignment,arrived with a time like "

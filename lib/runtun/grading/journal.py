@@ -7,6 +7,7 @@ written beside its place and renamed, so it is whole or absent, whenever the pow
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -18,15 +19,25 @@ from runtun.grading.errors import CourseError
 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Replace a file by new content, or leave it as it was."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
     # Always the same name: what a killed run left is overwritten by the next.
     temporary = path.parent / f".{path.name}.part"
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise CourseError(
+                f"no room left on the disk of {path.parent}; make some and run this again: what "
+                "was graded is kept"
+            ) from None
+        raise
 
 
 class Journal:

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from runtun.grading.rebuild import Rebuilt, rebuild
 from runtun.grading.runner import Runner
 from runtun.grading.verdict import Result, Score, judge, nothing_earned
 
+_CLOCKS_DIFFER = timedelta(minutes=10)
 # Of several notebooks, the worst decides what the submission as a whole is called.
 _ORDER = ("graded", "manual", "rejected", "error")
 
@@ -182,7 +183,7 @@ class Session:
         self.runner_identity = runner_identity
         self.others = others
         self.bundles = course.bundles(assignment)
-        self.journal = Journal(course.state / "journal")
+        self.journal = Journal(course.state / "journal" / assignment)  # one writer: see the lock
         self.due: datetime | None = course.due(assignment)
         _ = course.arrivals  # what is wrong with the table is better said before hours of work
         self._stop = threading.Event()
@@ -331,6 +332,8 @@ class Session:
         Returns:
             The verdict; None if something would have to run first and there is no runner.
         """
+        if handed.twin:
+            return self._not_told_apart(handed)
         notes: list[str] = []
         files: dict[str, bytes] = {}
         blocked = _link_on_the_way(handed.folder)
@@ -360,14 +363,46 @@ class Session:
             others = [p.name for p in sorted(handed.folder.glob("*.ipynb"))]
             if others:
                 notes.append(f"found: {', '.join(ascii(n)[1:-1] for n in others[:5])}")
+        arrival = None if blocked else self.course.arrival(handed, self.assignment)
+        if arrival is not None and arrival.time > datetime.now(UTC) + _CLOCKS_DIFFER:
+            notes.append(f"future: {arrival.time.isoformat()}")
         return Verdict(
             handed.student,
             self.assignment,
             graded,
             handed.folder,
-            arrival=None if blocked else self.course.arrival(handed, self.assignment),
+            arrival=arrival,
             notes=(*notes, *(note for g in graded.values() for note in g.result.notes)),
         )
+
+    def _not_told_apart(self, handed: Handed) -> Verdict:
+        """Grade neither of two folders that would be one student in the gradebook."""
+        reason = f"same_name: {ascii(handed.folder.parent.name)[1:-1]}"
+        graded = {
+            name: Graded(nothing_earned(bundle, "error", reason), rebuild(bundle, None))
+            for name, bundle in self.bundles.items()
+        }
+        return Verdict(handed.student, self.assignment, graded, handed.folder)
+
+    def released_otherwise(self) -> list[str]:
+        """List the tests that stand otherwise in the release folder than in the source."""
+        folder = self.course.folder("release", ".", self.assignment)
+        found = []
+        for name, bundle in self.bundles.items():
+            try:
+                content = intake.read_regular_file(
+                    folder / f"{name}.ipynb", intake.MAX_NOTEBOOK_BYTES
+                )
+                released = intake.parse_notebook(content)
+                notes = rebuild(bundle, released).notes
+            except intake.Rejected:
+                continue
+            there = {cell.grade_id for cell in released.cells}
+            other = {note.partition(": ")[2].partition(",")[0] for note in notes}
+            for cell in bundle.cells:
+                if cell.role == "test" and (cell.id in other or cell.grade_id not in there):
+                    found.append(f"{name}/{cell.id}")
+        return found
 
     def _refused(self, bundle: Bundle, rejected: intake.Rejected) -> Graded:
         language = self.course.language
