@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.postgres import PostgresServer
 from tests.support import chromium
 
 CHROMIUM_ARGUMENTS = [
@@ -25,3 +26,11 @@ def browser() -> Iterator[Any]:
         instance = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
         yield instance
         instance.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of one's own; each test makes its databases in it."""
+    server = PostgresServer()
+    yield server
+    server.close()

@@ -106,6 +106,7 @@ def _one_line(error: Exception) -> str:
 def _extra_of(module: str | None) -> str:
     root = (module or "").partition(".")[0]
     known = {"keras": "keras", "tensorflow": "keras", "torch": "torch", "jax": "nnx"}
+    known |= {"distributed": "cluster", "psycopg": "postgres"}
     return known.get(root, "grading")
 
 

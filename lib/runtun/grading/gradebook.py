@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +19,10 @@ from runtun.grading.errors import CourseError
 from runtun.grading.verdict import Result
 
 _LOCKED_TRIES = 5
+# Of PostgreSQL's advisory locks, the one that a grader holds while it writes. nbgrader's own
+# programs know nothing of it and need not: the database keeps them apart row by row.
+_WRITER_LOCK = int.from_bytes(b"runtun", "big")
+_WAIT_FOR_LOCK = "60s"
 
 
 @dataclass(frozen=True)
@@ -63,15 +67,33 @@ class GradebookWriter:
         self._api = api
         self._shown = _without_password(db_url)
         try:
-            _create_schema(db_url)
-            self._gradebook = api.Gradebook(db_url, course_id or "default_course")
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+            self._gradebook = self._open(db_url, course_id or "default_course")
+        except ModuleNotFoundError as error:
+            extra = "; pip install 'runtun[postgres]'" if error.name == "psycopg" else ""
+            raise CourseError(f"cannot use the gradebook {self._shown}: {error}{extra}") from error
+        except (ArgumentError, NoSuchModuleError) as error:
             raise CourseError(f"cannot use the gradebook {self._shown}: {error}") from error
         except (SQLAlchemyError, api.InvalidEntry) as error:
             raise CourseError(
                 f"cannot open the gradebook {self._shown}: {_first(error)}"
             ) from error
         self._db = self._gradebook.db
+        self._is_postgresql = self._gradebook.engine.dialect.name == "postgresql"
+
+    def _open(self, db_url: str, course_id: str) -> Any:
+        """Open the gradebook, and make it if there is none, also if somebody else does too."""
+        from sqlalchemy.exc import DBAPIError
+
+        for attempt in range(_LOCKED_TRIES):
+            try:
+                with _alone(db_url):
+                    _create_schema(db_url)
+                    return self._api.Gradebook(db_url, course_id)
+            except DBAPIError as error:
+                if not _in_the_way(error) or attempt == _LOCKED_TRIES - 1:
+                    raise
+                time.sleep(0.2 * 2**attempt)
+        raise AssertionError("unreachable: the last try returns or raises")
 
     def __enter__(self) -> GradebookWriter:
         return self
@@ -262,56 +284,90 @@ class GradebookWriter:
     def standing(self, assignment: str, student: str) -> Standing:
         """Read what the gradebook knows of a submission beyond what the tests gave."""
         api = self._api
-        handed = (
-            self._db.query(api.SubmittedAssignment)
-            .join(api.Assignment)
-            .filter(api.Assignment.name == assignment)
-            .filter(api.SubmittedAssignment.student_id == student)
-            .one_or_none()
-        )
-        if handed is None:
-            return Standing()
-        found: dict[tuple[str, str], Mark] = {}
-        for notebook in handed.notebooks:
-            comments = {comment.name: comment.manual_comment for comment in notebook.comments}
-            for grade in notebook.grades:
-                comment = comments.pop(grade.name, None)
-                if (grade.manual_score, grade.extra_credit, comment) != (None, None, None):
-                    found[notebook.name, grade.name] = Mark(
-                        grade.manual_score, grade.extra_credit, comment
-                    )
-            for name, comment in comments.items():
-                if comment:
-                    found[notebook.name, name] = Mark(comment=comment)
-        penalty = sum(notebook.late_submission_penalty or 0.0 for notebook in handed.notebooks)
-        late = float(handed.total_seconds_late)
-        self._db.rollback()
-        return Standing(found, float(penalty), late)
+
+        def read() -> Standing:
+            handed = (
+                self._db.query(api.SubmittedAssignment)
+                .join(api.Assignment)
+                .filter(api.Assignment.name == assignment)
+                .filter(api.SubmittedAssignment.student_id == student)
+                .one_or_none()
+            )
+            if handed is None:
+                return Standing()
+            found: dict[tuple[str, str], Mark] = {}
+            for notebook in handed.notebooks:
+                comments = {comment.name: comment.manual_comment for comment in notebook.comments}
+                for grade in notebook.grades:
+                    comment = comments.pop(grade.name, None)
+                    if (grade.manual_score, grade.extra_credit, comment) != (None, None, None):
+                        found[notebook.name, grade.name] = Mark(
+                            grade.manual_score, grade.extra_credit, comment
+                        )
+                for name, comment in comments.items():
+                    if comment:
+                        found[notebook.name, name] = Mark(comment=comment)
+            penalty = sum(notebook.late_submission_penalty or 0.0 for notebook in handed.notebooks)
+            return Standing(found, float(penalty), float(handed.total_seconds_late))
+
+        return self._transaction(read)
 
     def _transaction(self, change: Callable[[], Any]) -> Any:
-        from sqlalchemy.exc import OperationalError, SQLAlchemyError
+        """Do something in one transaction, more than once if somebody else was in the way."""
+        from sqlalchemy import text
+        from sqlalchemy.exc import SQLAlchemyError
 
         for attempt in range(_LOCKED_TRIES):
             try:
+                if self._is_postgresql:
+                    self._db.execute(text(f"SET LOCAL lock_timeout = '{_WAIT_FOR_LOCK}'"))
+                    self._db.execute(text(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})"))
                 value = change()
                 self._db.commit()
                 return value
-            except OperationalError as error:
-                self._db.rollback()
-                if "locked" not in str(error) or attempt == _LOCKED_TRIES - 1:
+            except SQLAlchemyError as error:
+                with contextlib.suppress(SQLAlchemyError):  # the connection may be gone
+                    self._db.rollback()
+                if not _in_the_way(error) or attempt == _LOCKED_TRIES - 1:
                     raise CourseError(
-                        f"cannot write to the gradebook {self._shown}: {_first(error)}"
+                        f"cannot write to the gradebook {self._shown}: {_first(error)}; what has "
+                        "run is kept: run it again to go on"
                     ) from error
                 time.sleep(0.2 * 2**attempt)
-            except SQLAlchemyError as error:
-                self._db.rollback()
-                raise CourseError(
-                    f"cannot write to the gradebook {self._shown}: {_first(error)}"
-                ) from error
             except BaseException:
                 self._db.rollback()
                 raise
         raise AssertionError("unreachable: the last try returns or raises")
+
+
+def _in_the_way(error: BaseException) -> bool:
+    """Say whether somebody else was in the way, so that a second try may do."""
+    from sqlalchemy.exc import IntegrityError, OperationalError
+
+    if isinstance(error, IntegrityError):  # both made the same row; now it will be found
+        return True
+    text = str(error)
+    return isinstance(error, OperationalError) and any(
+        sign in text for sign in ("database is locked", "already exists", "deadlock detected")
+    )
+
+
+@contextlib.contextmanager
+def _alone(db_url: str) -> Iterator[None]:
+    """Keep other graders from making the same tables in a PostgreSQL database meanwhile."""
+    from sqlalchemy import create_engine, make_url, text
+
+    if make_url(db_url).get_backend_name() != "postgresql":
+        yield
+        return
+    engine = create_engine(db_url)
+    try:
+        with engine.begin() as connection:  # the lock ends with the transaction
+            connection.execute(text(f"SET LOCAL lock_timeout = '{_WAIT_FOR_LOCK}'"))
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})"))
+            yield
+    finally:
+        engine.dispose()
 
 
 def late_rule(config: Any) -> Callable[[str, float, float], float | None] | None:

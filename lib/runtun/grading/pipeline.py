@@ -71,8 +71,13 @@ def environment_of(bundle: Bundle) -> str:
 
     The versions are those of this interpreter, which the kernel "python3" shares.
     """
+    return versions_of(bundle.imports | {"ipykernel"})
+
+
+def versions_of(modules: Iterable[str]) -> str:
+    """Name the versions of Python and of the packages that are called as their modules are."""
     versions = {}
-    for module in sorted(bundle.imports | {"ipykernel"}):
+    for module in sorted(modules):
         try:
             versions[module] = importlib.metadata.version(module)
         except importlib.metadata.PackageNotFoundError:

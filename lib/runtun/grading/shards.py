@@ -122,7 +122,7 @@ def grade_shard(
         The verdicts, without what the gradebook would add, sorted by student.
     """
     folder = folder_of(session, shard)
-    session.journal = Journal(folder / "journal", session.course.state / "journal")
+    session.journal = Journal(folder / "journal", session.journal.folder)
     handed = members(session, shard)
     verdicts: list[Verdict] = []
     for verdict in session.examine_all(handed, make_runner, jobs):
