@@ -16,7 +16,7 @@ from runtun.experiments.probes import (
     replace_steps,
 )
 from runtun.figures.memory import draw_connectivity
-from runtun.scratch import SimpleRNNCell
+from runtun.scratch import LSTMCell, SimpleRNNCell
 from tests.support import require
 
 R = np.random.default_rng(0)
@@ -64,6 +64,24 @@ def test_jacobians_are_those_of_finite_differences() -> None:
         down = cell.forward(x[None, 2:], type(state)(state.h - change))[1].h
         jacobian[:, unit] = (up - down)[0] / 2e-6
     assert norms[2] == pytest.approx(np.linalg.norm(jacobian, 2), rel=1e-6)
+    assert norms[-1] == 1
+
+
+def test_the_whole_state_of_an_lstm_is_more_than_its_hidden_state() -> None:
+    cell = LSTMCell(2, 3, rng=np.random.default_rng(1))
+    x = R.normal(size=(6, 2))
+    norms = measure_state_jacobians(cell, x, whole=True)
+    _, state = cell.forward(x[None, :2])
+    start = np.concatenate([state.h, state.c], axis=1)[0]
+
+    def end(values: np.ndarray) -> np.ndarray:
+        after = cell.forward(x[None, 2:], type(state)(values[None, :3], values[None, 3:]))[1]
+        return np.concatenate([after.h, after.c], axis=1)[0]
+
+    change = 1e-6 * np.eye(6)
+    jacobian = np.stack([(end(start + d) - end(start - d)) / 2e-6 for d in change], axis=1)
+    assert norms[2] == pytest.approx(np.linalg.norm(jacobian, 2), rel=1e-6)
+    assert norms[2] > measure_state_jacobians(cell, x)[2]  # c, the highway, is left out there
     assert norms[-1] == 1
 
 

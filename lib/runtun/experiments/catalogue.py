@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from runtun.experiments.cell_speed import CELL_SPEED
+from runtun.experiments.energy import ENERGY
+from runtun.experiments.gradient_flow import GRADIENT_FLOW
+from runtun.experiments.memory_tasks import MEMORY_TASKS
+from runtun.experiments.ridership import RIDERSHIP
 from runtun.experiments.runner import Experiment
+from runtun.experiments.stocks import STOCKS
 from runtun.experiments.temporal_order import TEMPORAL_ORDER
 from runtun.experiments.waves import WAVES
 
 EXPERIMENTS: dict[str, Experiment] = {
-    experiment.name: experiment for experiment in (WAVES, TEMPORAL_ORDER)
+    experiment.name: experiment
+    for experiment in (
+        CELL_SPEED,
+        WAVES,
+        ENERGY,
+        STOCKS,
+        RIDERSHIP,
+        GRADIENT_FLOW,
+        MEMORY_TASKS,
+        TEMPORAL_ORDER,
+    )
 }
 """The experiments in the order in which `make results` runs them."""
 

@@ -85,15 +85,17 @@ def integrate_gradients(
     return ((x - other) * total).sum(axis=2)
 
 
-def measure_state_jacobians(cell: Any, x: np.ndarray) -> np.ndarray:
-    """Measure how much of each hidden state is left in the last one.
+def measure_state_jacobians(cell: Any, x: np.ndarray, *, whole: bool = False) -> np.ndarray:
+    """Measure how much of each state is left in the last one.
 
     norm_t = ‖∂h_T/∂h_t‖₂, the largest factor by which a small change of h_t can arrive in h_T.
-    For a cell with more than one state, the others are held at their values at t.
+    For a cell with more than one state, the others are held at their values at t; with `whole`
+    all parts of the state, h and c of an LSTM, count as one vector s, and ∂s_T/∂s_t is measured.
 
     Args:
         cell: a cell of `runtun.scratch`, with forward, backward and initial_state.
         x: one sequence (T, D).
+        whole: measure the whole state instead of h alone.
 
     Returns:
         (T + 1,), for t = 0 (the initial state) ... T; the last is 1.
@@ -112,16 +114,19 @@ def measure_state_jacobians(cell: Any, x: np.ndarray) -> np.ndarray:
     for t in range(steps):
         _, state = cell.forward(x[None, t : t + 1], state)
         states.append(state)
-    size = np.asarray(states[0][0]).shape[1]
+    kind = type(state)
+    sizes = [np.asarray(part).shape[1] for part in state[: None if whole else 1]]
+    rows = np.split(np.eye(sum(sizes)), np.cumsum(sizes)[:-1], axis=1)
     norms = np.ones(steps + 1)
     for t in range(steps):
-        # One row of the batch for each unit of h_T: its gradient is a row of the Jacobian.
-        copies = type(states[t])(*(np.repeat(np.asarray(part), size, axis=0) for part in states[t]))
-        outputs, _ = cell.forward(np.repeat(x[None, t:], size, axis=0), copies)
-        d_outputs = np.zeros_like(outputs)
-        d_outputs[:, -1] = np.eye(size)
-        _, d_state, _ = cell.backward(d_outputs)
-        norms[t] = np.linalg.norm(np.asarray(d_state[0]), ord=2)
+        # One row of the batch for each entry of s_T: its gradient is a row of the Jacobian.
+        start = kind(*(np.repeat(np.asarray(part), sum(sizes), axis=0) for part in states[t]))
+        outputs, end = cell.forward(np.repeat(x[None, t:], sum(sizes), axis=0), start)
+        asked = [np.zeros_like(np.asarray(part)) for part in end]
+        asked[: len(rows)] = rows
+        _, d_state, _ = cell.backward(np.zeros_like(outputs), kind(*asked))
+        jacobian = np.concatenate([np.asarray(part) for part in d_state[: len(rows)]], axis=1)
+        norms[t] = np.linalg.norm(jacobian, ord=2)
     return norms
 
 

@@ -7,7 +7,8 @@ that was stopped goes on where it was; when all are done, the journal becomes `r
     {"experiment", "title", "config", "environment", "rows"}
 
 where rows are flat records: model, framework, metric, unit, mean, spread (sample standard
-deviation, null for one seed), seeds, seconds (mean of a trial), memory (peak of the process in MB),
+deviation, null for one seed), seeds, seconds (mean processor time of a trial: what else the machine
+does changes it little), memory (peak of the process in MB),
 published and source (null where nobody published a figure).
 """
 
@@ -30,6 +31,7 @@ import numpy as np
 from tqdm import tqdm
 
 import runtun
+from runtun.data.catalogue import find_file, get_data_set
 
 PACKAGES = ("numpy", "pandas", "torch", "keras", "tensorflow", "jax", "flax")
 """Packages whose versions are recorded, if a trial loaded them."""
@@ -84,6 +86,7 @@ class Experiment:
         metrics: what the trials measure.
         make_trials: from a config to the trials.
         published: (model, metric) -> (figure, source).
+        data: name of a data set that is not shipped and must be on this machine, if any.
     """
 
     name: str
@@ -93,6 +96,14 @@ class Experiment:
     metrics: Sequence[Metric]
     make_trials: Callable[[Mapping[str, Any]], Iterable[Trial]]
     published: Mapping[tuple[str, str], tuple[float, str]] = dataclasses.field(default_factory=dict)
+    data: str | None = None
+
+    @property
+    def can_run(self) -> bool:
+        """Whether the data that it needs are here."""
+        if self.data is None:
+            return True
+        return all(find_file(self.data, file.name) for file in get_data_set(self.data).files)
 
     def configure(
         self,
@@ -164,7 +175,7 @@ def run_experiment(
         for trial in trials:
             bar.set_description(trial.key)
             if trial.key not in done:
-                start = time.perf_counter()
+                start = time.process_time()
                 values = {name: float(value) for name, value in trial.run().items()}
                 if not set(values) <= names or not values:
                     raise ValueError(
@@ -175,7 +186,7 @@ def run_experiment(
                     "digest": digest,
                     "key": trial.key,
                     "values": values,
-                    "seconds": round(time.perf_counter() - start, 2),
+                    "seconds": round(time.process_time() - start, 2),
                     "memory": _peak_memory(),
                 }
                 _append(journal, record)

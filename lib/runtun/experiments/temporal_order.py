@@ -15,8 +15,10 @@ import numpy as np
 
 from runtun.data.temporal_order import CLASSES, LEVELS, SYMBOLS, generate_temporal_order, one_hot
 from runtun.experiments.runner import Experiment, Metric, Trial
+from runtun.experiments.streams import Outcome, build_network, train_until_solved
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 SOLVED = Metric("solved", "share of seeds")
@@ -27,10 +29,10 @@ CONFIG: dict[str, Any] = {
     "frameworks": ["torch"],
     "seeds": 5,
     "levels": ["easy", "normal", "moderate", "hard", "nightmare"],
-    # name -> (cell, initial weights); "chrono" is Tallec & Ollivier 2018, "one" a forget bias of 1.
+    # name -> (cell, initial weights); see `streams.build_network`
     "models": {
-        "SimpleRNN": ["rnn", "default"],
-        "GRU": ["gru", "default"],
+        "SimpleRNN": ["rnn", "torch"],
+        "GRU": ["gru", "torch"],
         "GRU, chrono": ["gru", "chrono"],
         "LSTM, forget bias 1": ["lstm", "one"],
         "LSTM, chrono": ["lstm", "chrono"],
@@ -51,7 +53,7 @@ SMOKE: dict[str, Any] = {
     "seeds": 1,
     "levels": ["easy"],
     "long_levels": [],
-    "models": {"SimpleRNN": ["rnn", "default"], "LSTM, chrono": ["lstm", "chrono"]},
+    "models": {"SimpleRNN": ["rnn", "torch"], "LSTM, chrono": ["lstm", "chrono"]},
     "hidden_size": 4,
     "in_a_row": 64,
     "max_sequences": 128,
@@ -66,101 +68,48 @@ PUBLISHED = {
 }
 
 
-def build_classifier(
-    cell: str, initial: str, hidden_size: int, longest: int, classes: int, seed: int
-) -> nn.Module:
-    """Build a recurrent layer and a linear head that reads its last output, in PyTorch.
-
-    Chrono initialisation spreads the time scales of the units over 1 ... T - 1: a forget bias of
-    log U(1, T - 1) keeps a state for about that many steps, and the input bias is its negative.
-    In a GRU the update gate z keeps, so it alone gets the bias.
-
-    Args:
-        cell: "rnn", "lstm" or "gru".
-        initial: "default", "one" (LSTM only) or "chrono" (LSTM and GRU).
-        hidden_size: H.
-        longest: T, the greatest length of a sequence.
-        classes: number of classes.
-        seed: of the initial weights.
-
-    Returns:
-        A module with the parts `layer` and `head`.
-
-    Raises:
-        ValueError: if the initial weights do not fit the cell.
-    """
-    import torch
-    from torch import nn
-
-    allowed = {
-        "rnn": ["default"],
-        "gru": ["default", "chrono"],
-        "lstm": ["default", "one", "chrono"],
-    }
-    if initial not in allowed.get(cell, []):
-        raise ValueError(f"There are no initial weights {initial!r} for the cell {cell!r}.")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        kinds = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-        model = nn.ModuleDict(
-            {
-                "layer": kinds[cell](len(SYMBOLS), hidden_size, batch_first=True),
-                "head": nn.Linear(hidden_size, classes),
-            }
-        )
-    if initial != "default":
-        layer, size = model["layer"], hidden_size
-        keep = np.log(np.random.default_rng(seed).uniform(1, longest - 1, size))
-        with torch.no_grad():
-            layer.bias_ih_l0.zero_()
-            layer.bias_hh_l0.zero_()
-            if initial == "one":
-                layer.bias_ih_l0[size : 2 * size] = 1.0  # order i, f, g, o
-            else:
-                layer.bias_ih_l0[size : 2 * size] = torch.tensor(keep)  # f, or z of r, z, n
-                if cell == "lstm":
-                    layer.bias_ih_l0[:size] = torch.tensor(-keep)
-    return model
-
-
-def train_until_solved(
+def train_classifier(
     config: Mapping[str, Any], level: str, cell: str, initial: str, seed: int
-) -> dict[str, float]:
-    """Read the stream until the task is solved or the budget spent; then test.
-
-    Returns:
-        Metric name -> value; no number of sequences if the task was not solved.
-    """
-    import torch
+) -> tuple[nn.ModuleDict, Outcome]:
+    """Let a fresh network read the stream of a level until it has solved it."""
     from torch.nn import functional
 
-    def logits(symbols: np.ndarray) -> torch.Tensor:
-        outputs, _ = model["layer"](torch.from_numpy(one_hot(symbols)))
-        return model["head"](outputs[:, -1])
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # small matrices: more threads only wait for one another
     task = LEVELS[level]
-    classes = len(CLASSES[len(task.positions)])
-    model = build_classifier(cell, initial, config["hidden_size"], task.length[1], classes, seed)
-    optimizer = torch.optim.Adam(model.parameters(), lr=config["learning_rate"])
+    network = build_network(
+        cell,
+        initial,
+        len(SYMBOLS),
+        config["hidden_size"],
+        len(CLASSES[len(task.positions)]),
+        task.length[1],
+        seed,
+    )
     stream = np.random.default_rng([seed, 1])
-    seen = in_a_row = 0
-    while in_a_row < config["in_a_row"] and seen < config["max_sequences"]:
-        batch = generate_temporal_order(config["batch_size"], level, stream, part="train")
-        labels = torch.from_numpy(batch.labels)
-        scores = logits(batch.symbols)
-        wrong = np.flatnonzero((scores.argmax(dim=1) != labels).numpy())
-        # Counted before the step is taken: every sequence is new to the network.
-        in_a_row = len(labels) - 1 - wrong[-1] if len(wrong) else in_a_row + len(labels)
-        seen += len(labels)
-        loss = functional.cross_entropy(scores, labels)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config["clip_norm"])
-        optimizer.step()
-    solved = in_a_row >= config["in_a_row"]
 
+    def draw() -> tuple[np.ndarray, np.ndarray]:
+        batch = generate_temporal_order(config["batch_size"], level, stream, part="train")
+        return one_hot(batch.symbols), batch.labels
+
+    def measure(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, np.ndarray]:
+        right = (logits.argmax(dim=1) == labels).numpy()
+        return functional.cross_entropy(logits, labels), right
+
+    return network, train_until_solved(network, draw, partial(classify, network), measure, config)
+
+
+def classify(network: nn.ModuleDict, x: torch.Tensor) -> torch.Tensor:
+    """Return the logits (B, classes) of sequences (B, T, D), from the last output."""
+    outputs, _ = network["layer"](x)
+    return network["head"](outputs[:, -1])
+
+
+def _solve(
+    config: Mapping[str, Any], level: str, cell: str, initial: str, seed: int
+) -> dict[str, float]:
+    """Train, then test on sequences that the stream never held."""
+    import torch
+
+    network, outcome = train_classifier(config, level, cell, initial, seed)
     test = generate_temporal_order(
         config["test_sequences"], level, np.random.default_rng([seed, 2]), part="test"
     )
@@ -168,11 +117,10 @@ def train_until_solved(
     with torch.no_grad():
         for start in range(0, len(test.labels), 256):
             rows = slice(start, start + 256)
-            answer = logits(test.symbols[rows]).argmax(dim=1).numpy()
-            right += int((answer == test.labels[rows]).sum())
-    torch.set_num_threads(threads)
-    result = {SOLVED.name: float(solved), ACCURACY.name: 100 * right / len(test.labels)}
-    return result | ({SEQUENCES.name: float(seen)} if solved else {})
+            logits = classify(network, torch.from_numpy(one_hot(test.symbols[rows])))
+            right += int((logits.argmax(dim=1).numpy() == test.labels[rows]).sum())
+    result = {SOLVED.name: float(outcome.solved), ACCURACY.name: 100 * right / len(test.labels)}
+    return result | ({SEQUENCES.name: float(outcome.seen)} if outcome.solved else {})
 
 
 def make_trials(config: Mapping[str, Any]) -> Iterator[Trial]:
@@ -189,7 +137,7 @@ def make_trials(config: Mapping[str, Any]) -> Iterator[Trial]:
                     f"{name}, {level}",
                     "torch",
                     seed,
-                    partial(train_until_solved, config, level, cell, initial, seed),
+                    partial(_solve, config, level, cell, initial, seed),
                     # About 0.15 ms a step of a batch; at most the whole budget is read.
                     config["max_sequences"] / config["batch_size"] * steps * 1.5e-4 / 60,
                 )
