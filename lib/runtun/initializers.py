@@ -327,3 +327,40 @@ def stack_weights(
         [recurrent_weights(rng, cell, size, hidden_size // directions) for _ in range(directions)]
         for size in sizes
     ]
+
+
+def check_probability(probability: float, name: str) -> float:
+    """Return a probability, or refuse it if it does not lie in [0, 1].
+
+    Example:
+        >>> check_probability(2, "rate")
+        Traceback (most recent call last):
+        ValueError: `rate` must lie in [0, 1]; received 2.
+    """
+    if not 0 <= probability <= 1:
+        raise ValueError(f"`{name}` must lie in [0, 1]; received {probability}.")
+    return float(probability)
+
+
+def check_attention(attention: str | None) -> None:
+    """Refuse an unknown kind of attention.
+
+    Raises:
+        ValueError: with the kinds there are.
+    """
+    if attention not in ("additive", "dot", None):
+        raise ValueError(f'`attention` must be "additive", "dot" or None; received {attention!r}.')
+
+
+def check_fed_back(input_size: int, output_size: int) -> None:
+    """Refuse forecasts that are no features of the input and so cannot follow its last step.
+
+    Raises:
+        ValueError: if `output_size` is larger than `input_size`.
+    """
+    positive_sizes(input_size=input_size, output_size=output_size)
+    if output_size > input_size:
+        raise ValueError(
+            f"`output_size` must be at most `input_size`, because the first forecast follows the "
+            f"last input; received {output_size} and {input_size}."
+        )

@@ -58,6 +58,9 @@ class DotProductAttention(keras.layers.Layer):
         scores = scale * ops.matmul(queries, ops.swapaxes(keys, 1, 2))  # (B, T, S)
         return look_up(scores, values, mask)
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """Hand no mask on: there is one output for each query, and none is padding here."""
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this layer again."""
         return {**super().get_config(), "scaled": self.scaled}
@@ -124,6 +127,9 @@ class AdditiveAttention(keras.layers.Layer):
         compared = ops.matmul(queries, self.W)[:, :, None] + ops.matmul(keys, self.U)[:, None]
         u = ops.tanh(compared)  # (B, T, S, H)
         return look_up(ops.matmul(u, self.v[:, None])[..., 0], values, mask)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """Hand no mask on: there is one output for each query, and none is padding here."""
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this layer again."""

@@ -50,7 +50,7 @@ class Embedding(keras.layers.Layer):
         dtype: str = "float32",
         **kwargs: Any,
     ) -> None:
-        super().__init__(dtype=dtype, autocast=False, **kwargs)  # else ids would become floats
+        super().__init__(dtype=dtype, **kwargs)
         positive_sizes(vocab_size=vocab_size, embedding_size=embedding_size)
         rng = np.random.default_rng(rng)
         self.vocab_size = vocab_size

@@ -292,8 +292,7 @@ class Transformer(keras.Model):
         dtype: str = "float32",
         **kwargs: Any,
     ) -> None:
-        # Without autocast, or Keras would turn tokens into floats.
-        super().__init__(dtype=dtype, autocast=not tokens, **kwargs)
+        super().__init__(dtype=dtype, **kwargs)
         positive_sizes(num_layers=num_layers, max_length=max_length)
         check_positions(positions)
         rng = np.random.default_rng(rng)

@@ -18,6 +18,7 @@ from runtun.torch.rnn import (
     Stacked,
     unroll,
 )
+from runtun.torch.seq2seq import Decoder, Encoded, Encoder, Seq2Seq, SeriesSeq2Seq
 from runtun.torch.stack import RecurrentStack
 from runtun.torch.transformer import CausalSelfAttention, Transformer, TransformerBlock
 
@@ -28,9 +29,12 @@ __all__ = [
     "CausalConv1D",
     "CausalSelfAttention",
     "Conv1D",
+    "Decoder",
     "Dense",
     "DotProductAttention",
     "Embedding",
+    "Encoded",
+    "Encoder",
     "Forecaster",
     "GRUCell",
     "LSTMCell",
@@ -42,6 +46,8 @@ __all__ = [
     "PeepholeLSTMCell",
     "RNNState",
     "RecurrentStack",
+    "Seq2Seq",
+    "SeriesSeq2Seq",
     "SimpleRNNCell",
     "Stacked",
     "Transformer",

@@ -16,10 +16,11 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from runtun.initializers import stack_weights
 from runtun.parity import recurrent as convert
 from runtun.shapes import expect
+from runtun.torch import fused
 from runtun.torch.lstm import LSTMState
 from runtun.torch.rnn import RNNState, check_floats, check_mask
 
-LAYERS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+LAYERS = {"rnn": fused.RNN, "lstm": nn.LSTM, "gru": fused.GRU}
 STATES: dict[str, Any] = {"rnn": RNNState, "lstm": LSTMState, "gru": RNNState}
 
 
@@ -132,6 +133,13 @@ class RecurrentStack(nn.Module):
         before = before[0] if len(before) == 1 else tuple(before)
         if lengths is None:
             x, after = layer(x, before)
+        elif self.cell != "lstm" and not self.bidirectional:
+            # The padding comes last and h is an output, so cutting does, and costs less.
+            h, _ = layer(x, before)
+            last = h[torch.arange(len(h)), lengths - 1]
+            steps = torch.arange(h.shape[1])
+            inside = (steps < lengths[:, None]).to(h.device)
+            x, after = h * inside[..., None], last[None]
         else:
             packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
             packed, after = layer(packed, before)
