@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import os
+import platform
 import re
 import select
 import socket
@@ -22,11 +23,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from runtun.grading.cgroups import Groups, find_groups
 from runtun.grading.codec import Channel, CodecError
 from runtun.grading.judge import plain_python
 from runtun.grading.runner import DEFAULT_LIMITS
-from runtun.grading.sandbox import Limits, SandboxError, find_bubblewrap
-from runtun.grading.warm import ALWAYS, Process, WarmProcess
+from runtun.grading.sandbox import Limits, SandboxError, filter_program, find_bubblewrap
+from runtun.grading.warm import ALWAYS, DRAWING, Process, WarmProcess
 
 RECYCLE_AFTER = 400  # copies, so that no layout of memory serves a whole class
 GRACE_S = 5.0  # for the judge to report after its student's process was ended
@@ -35,7 +37,7 @@ MAX_RESTARTS = 20
 ATTEMPTS = 2  # at a submission that the machine, not its author, made fail
 MAX_REACHED = 20
 FRAMEWORKS = frozenset(
-    {"torch", "keras", "tensorflow", "jax", "flax", "pandas", "scipy", "sklearn"}
+    {"torch", "keras", "tensorflow", "jax", "flax", "pandas", "scipy", "sklearn", "matplotlib"}
 )
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -85,6 +87,7 @@ class IsolatedRunner:
         self.modules = list(dict.fromkeys([*preload, *ALWAYS]))
         self.walls = "none" if unsafe_no_sandbox else "full"
         self.warm = warm
+        self.groups: Groups | None = None
         self.starts = 0  # of warm processes, for tests and reports
         self._source: WarmProcess | None = None
         if not unsafe_no_sandbox and find_bubblewrap() is None:
@@ -110,8 +113,13 @@ class IsolatedRunner:
         """One line for the start of a run: which walls stand."""
         if self.walls == "none":
             return "NO SANDBOX: submissions run with your rights; tests in their own process"
-        base = "sandbox: bubblewrap, no network, no course folder, limits on memory and processes"
-        return base + (", warm start" if self.warm else ", cold start")
+        parts = ["sandbox: bubblewrap, no network, no course folder"]
+        if filter_program(platform.machine()) is not None:
+            parts.append("system calls filtered")
+        keeper = "control groups" if self.groups is not None else "limits and a watch"
+        parts.append(f"memory and processes under {keeper}")
+        parts.append("warm start" if self.warm else "cold start")
+        return ", ".join(parts)
 
     def close(self) -> None:
         """End every process that was started."""
@@ -166,13 +174,13 @@ class IsolatedRunner:
     # Where processes come from
 
     def check(self) -> None:
-        """Put the walls up once, so that a class is not graded for nothing.
+        """Put the walls up once, so that a class is not graded for nothing; import nothing yet.
 
         Raises:
             SandboxError: they do not stand on this machine.
         """
         try:
-            self._warm_process()
+            self._walled_process()
         except SandboxError as error:
             raise SandboxError(
                 f"the sandbox does not work here ({error}). Allow user namespaces, or accept the "
@@ -190,17 +198,22 @@ class IsolatedRunner:
         # importing them does to the process that everybody's is copied from.
         wanted |= {m for m in imported_modules(theirs) if m.partition(".")[0] in FRAMEWORKS}
         wanted = {m for m in wanted if m.partition(".")[0] not in sys.stdlib_module_names}
-        missing = sorted(wanted - set(self.modules))
-        if missing:
-            self.modules += missing
-            if self._source is not None:
-                self._source.load(missing)
+        if any(m.partition(".")[0] == "matplotlib" for m in wanted):
+            wanted.update(DRAWING)
+        self.modules += sorted(wanted - set(self.modules))
 
     def _warm_process(self) -> WarmProcess:
+        """Return the warm process with everything imported that is known to be needed."""
+        source = self._walled_process()
+        source.load(self.modules)
+        return source
+
+    def _walled_process(self) -> WarmProcess:
         if self._source is not None and self._source.forks >= RECYCLE_AFTER:
             self.close()
         if self._source is None:
             self.starts += 1
+            self.groups = self.groups or find_groups()
             try:
                 self._source = self._start(self.walls if self.warm else "outer")
             except SandboxError as error:
@@ -216,10 +229,23 @@ class IsolatedRunner:
         return self._source
 
     def _start(self, walls: str) -> WarmProcess:
-        return WarmProcess(self.modules, hide=self.hide, limits=self.limits, walls=walls)
+        return WarmProcess((), hide=self.hide, limits=self.limits, walls=walls)
 
     def spawn(self, role: str, task: dict[str, Any], calls: socket.socket) -> Process:
         """Return a new process for `role`, ready for orders."""
+        process = self._copy(role, task, calls)
+        if self.groups is not None:
+            limits = self.limits
+            try:
+                group = self.groups.make(limits.memory_mb << 20, limits.processes)
+                process.bounds = group
+                group.add(process.pid)
+            except OSError as error:
+                process.kill()
+                raise SandboxError(f"control groups: {error}") from None
+        return process
+
+    def _copy(self, role: str, task: dict[str, Any], calls: socket.socket) -> Process:
         source = self._warm_process()
         if source.walls != "outer":
             try:
@@ -295,7 +321,7 @@ class _Session:
         try:
             process.control.send(order, body, timeout=max(seconds, 0.1))
         except (OSError, TimeoutError):
-            raise _Broken("died", "the process ended") from None
+            raise self._ended(process) from None
         while not select.select([process.control], [], [], pause)[0]:
             if time.monotonic() > end:
                 raise _Broken("timeout", f"more than {seconds:.0f} s")
@@ -304,12 +330,17 @@ class _Session:
         try:
             report, _ = process.control.receive(timeout=GRACE_S)
         except (EOFError, OSError, TimeoutError):
-            raise _Broken("died", "the process ended") from None
+            raise self._ended(process) from None
         except CodecError as error:
             raise _Broken("flood", str(error)) from None
         if type(report) is not dict or report.get("done") is not True:
             raise _Broken("died", "the process broke the rules of the exchange")
         return report
+
+    def _ended(self, process: Process) -> _Broken:
+        """Say why a process is gone, if its control group knows."""
+        limit = process.bounds.exceeded() if process.bounds else ""
+        return _Broken("died", f"{limit}: stopped by the kernel" if limit else "the process ended")
 
     def _watch(self) -> None:
         for name, process in (("student", self.student), ("judge", self.judge)):

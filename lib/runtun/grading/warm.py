@@ -28,19 +28,19 @@ from pathlib import Path
 from typing import Any
 
 from runtun.grading import sandbox
+from runtun.grading.cgroups import Group
 from runtun.grading.codec import Channel
 from runtun.grading.sandbox import Limits, SandboxError
 
 ALWAYS = (
     "numpy",
-    "matplotlib.pyplot",
-    "matplotlib.font_manager",
-    "matplotlib_inline.backend_inline",
     "IPython.core.interactiveshell",
     "IPython.core.inputtransformer2",
     "runtun.grading.judge",
     "runtun.grading.student",
 )
+# Slow to import, so only for notebooks that draw; the second looks for fonts.
+DRAWING = ("matplotlib.pyplot", "matplotlib.font_manager", "matplotlib_inline.backend_inline")
 _CREDENTIALS = struct.Struct("iii")
 
 
@@ -62,6 +62,7 @@ class Process:
             self.handle = os.pidfd_open(pid)
         self.base_bytes = sandbox.private_bytes(pid)
         self.owner: WarmProcess | None = None
+        self.bounds: Group | None = None
 
     def alive(self) -> bool:
         """Whether the process still runs."""
@@ -98,6 +99,8 @@ class Process:
             os.close(self.handle)
             self.handle = -1
         self.control.close()
+        if self.bounds is not None:
+            self.bounds.close()
         if self.owner is not None:
             self.owner.close()
 
@@ -129,13 +132,14 @@ class WarmProcess:
         self.limits = limits or Limits()
         self.walls = walls
         self.forks = 0
+        self.asked = dict.fromkeys(preload)
         self.staging: str | None = None
         self.folders: list[str] = []
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket = ours
         plan = {
             "socket": theirs.fileno(),
-            "preload": list(preload),
+            "preload": list(self.asked),
             "limits": sandbox.as_json(self.limits),
             "walls": walls,
         }
@@ -233,13 +237,17 @@ class WarmProcess:
         return process
 
     def load(self, modules: Iterable[str], timeout: float = 180) -> None:
-        """Import more modules, for copies to come.
+        """Import what is not imported yet, for copies to come.
 
         Raises:
             SandboxError: no answer came.
         """
+        missing = [name for name in dict.fromkeys(modules) if name not in self.asked]
+        if not missing:
+            return
+        self.asked.update(dict.fromkeys(missing))
         try:
-            self.socket.send(json.dumps({"load": list(modules)}).encode())
+            self.socket.send(json.dumps({"load": missing}).encode())
             self._receive(timeout)
         except (TimeoutError, EOFError, OSError, ValueError) as error:
             raise SandboxError(f"the warm process did not import: {error}") from None
