@@ -488,7 +488,13 @@ def test_an_assignment_may_have_limits_of_its_own(root: Path) -> None:
     grade(root, runner)
     used = runner.tasks[0]["limits"]
     assert (used["cell_s"], used["notebook_s"], used["startup_s"]) == (9, 50, 120)
+    assert "memory_mb" not in used
     assert Course(root).limits("ps2")["cell_s"] == 5
+    (root / "nbgrader_config.py").write_text(
+        'c = get_config()\nc.Runtun.limits = {"ps1": {"memory_mb": 9000, "processes": 9}}'
+    )
+    grade(root, runner)
+    assert runner.tasks[1]["limits"].items() >= {"memory_mb": 9000, "processes": 9}.items()
 
 
 def test_an_unknown_assignment_is_answered_with_the_known_ones(root: Path) -> None:

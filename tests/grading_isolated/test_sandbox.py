@@ -212,6 +212,21 @@ def test_memory_is_bounded_for_the_whole_submission() -> None:
     assert states(result) == ["ok"]
 
 
+def test_an_assignment_may_set_the_limits_of_its_sandbox(runner: IsolatedRunner) -> None:
+    student = """
+    import resource
+    def ask(): return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    hog = bytearray(b"x") * (300 << 20)
+    """
+    free = runner.run(make_task(student, "assert ask() == 256"))
+    assert states(free) == ["ok"]
+    tight = runner.run(make_task([student, "y = 1"], "assert ask() == 99", memory_mb=200))
+    assert states(tight) == ["error"]
+    assert tight["cells"]["student-0"]["state"] != "ok"
+    few = runner.run(make_task(student, "assert ask() == 99", open_files=99))
+    assert states(few) == ["ok"]
+
+
 def test_without_namespaces_inside_each_process_gets_a_sandbox_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

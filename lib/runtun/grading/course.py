@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from runtun.grading.bundle import LANGUAGES, Bundle
 from runtun.grading.errors import CourseError
 from runtun.grading.journal import write_atomically
 from runtun.grading.runner import DEFAULT_LIMITS
+from runtun.grading.sandbox import Limits
 
 CONFIG_NAME = "nbgrader_config.py"
 
@@ -63,7 +64,9 @@ class Course:
 
         c.Runtun.due = {"ps1": "2026-09-14T23:59:00+07:00"}
         c.Runtun.language = "id"            # for the report, and for submissions that do not say
-        c.Runtun.limits = {"cell_s": 30, "ps2": {"cell_s": 120}}  # see runner.DEFAULT_LIMITS
+        c.Runtun.limits = {"cell_s": 30, "ps2": {"cell_s": 120, "memory_mb": 6000}}
+
+    with limits from `runner.DEFAULT_LIMITS` and `sandbox.Limits`.
 
     Args:
         root: the folder.
@@ -91,11 +94,11 @@ class Course:
                 f"c.Runtun.language is {self.language!r}; expected one of {', '.join(LANGUAGES)}"
             )
         for limits in _by_assignment(self._own("limits", {})).values():
-            unknown = set(limits) - set(DEFAULT_LIMITS)
+            known = {*DEFAULT_LIMITS, *(one.name for one in fields(Limits))}
+            unknown = set(limits) - known
             if unknown:
                 raise CourseError(
-                    f"c.Runtun.limits has {sorted(unknown)}; expected some of "
-                    f"{sorted(DEFAULT_LIMITS)}"
+                    f"c.Runtun.limits has {sorted(unknown)}; expected some of {sorted(known)}"
                 )
             for name, value in limits.items():
                 if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
@@ -122,7 +125,10 @@ class Course:
         return self._own("language", "en")
 
     def limits(self, assignment: str) -> dict[str, float]:
-        """Limits for each submission of an assignment: its own, else the course's, else ours."""
+        """Limits for each submission of an assignment: its own, else the course's, else ours.
+
+        Those of time and output always; those of the sandbox where the course sets them.
+        """
         own = _by_assignment(self._own("limits", {}))
         return {**DEFAULT_LIMITS, **own[None], **own.get(assignment, {})}
 

@@ -20,6 +20,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -231,11 +232,13 @@ class IsolatedRunner:
     def _start(self, walls: str) -> WarmProcess:
         return WarmProcess((), hide=self.hide, limits=self.limits, walls=walls)
 
-    def spawn(self, role: str, task: dict[str, Any], calls: socket.socket) -> Process:
+    def spawn(
+        self, role: str, task: dict[str, Any], calls: socket.socket, limits: Limits | None = None
+    ) -> Process:
         """Return a new process for `role`, ready for orders."""
-        process = self._copy(role, task, calls)
+        limits = limits or self.limits
+        process = self._copy(role, task, calls, limits)
         if self.groups is not None:
-            limits = self.limits
             try:
                 group = self.groups.make(limits.memory_mb << 20, limits.processes)
                 process.bounds = group
@@ -245,16 +248,18 @@ class IsolatedRunner:
                 raise SandboxError(f"control groups: {error}") from None
         return process
 
-    def _copy(self, role: str, task: dict[str, Any], calls: socket.socket) -> Process:
+    def _copy(
+        self, role: str, task: dict[str, Any], calls: socket.socket, limits: Limits
+    ) -> Process:
         source = self._warm_process()
         if source.walls != "outer":
             try:
-                return source.spawn(role, task, calls)
+                return source.spawn(role, task, calls, limits)
             except SandboxError:
                 self.close()  # once more from a fresh one
-                return self._warm_process().spawn(role, task, calls)
+                return self._warm_process().spawn(role, task, calls, limits)
         self._source = None
-        process = source.spawn(role, task, calls)
+        process = source.spawn(role, task, calls, limits)
         process.owner = source
         return process
 
@@ -267,6 +272,8 @@ class _Session:
         self.task = task
         self.begin = begin
         self.bounds = {**DEFAULT_LIMITS, **task.get("limits", {})}
+        own = {f.name: int(self.bounds[f.name]) for f in fields(Limits) if f.name in self.bounds}
+        self.limits = replace(runner.limits, **own)
         self.records: dict[str, dict[str, Any]] = {}
         self.tamper: list[str] = []
         self.limits_hit: list[str] = []
@@ -290,8 +297,8 @@ class _Session:
             "cell_output_bytes": int(self.bounds["cell_output_bytes"]),
         }
         try:
-            self.student = self.runner.spawn("student", order, theirs)
-            self.judge = self.runner.spawn("judge", order, ours)
+            self.student = self.runner.spawn("student", order, theirs, self.limits)
+            self.judge = self.runner.spawn("judge", order, ours, self.limits)
         finally:
             ours.close()
             theirs.close()
@@ -347,9 +354,9 @@ class _Session:
             if process is None:
                 continue
             memory, processes = process.usage()
-            if memory > self.runner.limits.memory_mb << 20:
+            if memory > self.limits.memory_mb << 20:
                 raise _Broken("died", f"memory: the {name}'s process grew by {memory >> 20} MiB")
-            if processes > self.runner.limits.processes:
+            if processes > self.limits.processes:
                 raise _Broken("died", f"processes: {processes}")
 
     # Cells

@@ -13,7 +13,8 @@ Task:
                 role "shared": the instructor's code (a student's edited copy in student_source);
                 "student": the student's code; "test": decides points
     files       [{name, path, origin}]: copied into the scratch folder; origin "course" or "student"
-    limits      {startup_s, cell_s, notebook_s, cell_output_bytes, output_bytes}
+    limits      {startup_s, cell_s, notebook_s, cell_output_bytes, output_bytes}, and those of
+                `sandbox.Limits` where the course sets them
     seed        for random generators
 
 Result:

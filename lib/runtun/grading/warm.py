@@ -192,20 +192,23 @@ class WarmProcess:
             raise EOFError("the warm process ended")
         return json.loads(data)
 
-    def spawn(self, role: str, task: dict[str, Any], calls: socket.socket) -> Process:
+    def spawn(
+        self, role: str, task: dict[str, Any], calls: socket.socket, limits: Limits | None = None
+    ) -> Process:
         """Return a new copy, walled off and ready for orders.
 
         Args:
             role: "judge" or "student".
             task: {"seed", "cell_output_bytes"}.
             calls: the copy's end of the channel between judge and student.
+            limits: of this copy, if not those of all.
 
         Raises:
             SandboxError: no copy came.
         """
         ours, theirs = socket.socketpair()
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        request: dict[str, Any] = {"role": role}
+        request: dict[str, Any] = {"role": role, "limits": sandbox.as_json(limits or self.limits)}
         if self.walls == "none":
             self.folders.append(tempfile.mkdtemp(prefix="runtun-"))
             request["folder"] = self.folders[-1]
@@ -305,7 +308,7 @@ def main(plan_text: str) -> None:
         pid = os.fork()
         if pid == 0:
             try:
-                _become(request, descriptors, limits, plan["walls"])
+                _become(request, descriptors, Limits(**request["limits"]), plan["walls"])
             finally:
                 os._exit(1)
         for descriptor in descriptors:
