@@ -3,6 +3,7 @@
 from runtun.keras.attention import AdditiveAttention, DotProductAttention
 from runtun.keras.bidirectional import Bidirectional
 from runtun.keras.conv import CausalConv1D, Conv1D
+from runtun.keras.conv_gru import ConvGRU
 from runtun.keras.dense import Dense
 from runtun.keras.embedding import Embedding
 from runtun.keras.forecaster import Forecaster
@@ -20,15 +21,19 @@ from runtun.keras.rnn import (
 )
 from runtun.keras.seq2seq import Decoder, Encoded, Encoder, Seq2Seq, SeriesSeq2Seq
 from runtun.keras.stack import RecurrentStack
+from runtun.keras.tcn import TCN, TCNBlock
 from runtun.keras.transformer import CausalSelfAttention, Transformer, TransformerBlock
+from runtun.keras.wavenet import WaveNet, WaveNetBlock
 
 __all__ = [
     "RNN",
+    "TCN",
     "AdditiveAttention",
     "Bidirectional",
     "CausalConv1D",
     "CausalSelfAttention",
     "Conv1D",
+    "ConvGRU",
     "Decoder",
     "Dense",
     "DotProductAttention",
@@ -50,7 +55,10 @@ __all__ = [
     "SeriesSeq2Seq",
     "SimpleRNNCell",
     "Stacked",
+    "TCNBlock",
     "Transformer",
     "TransformerBlock",
+    "WaveNet",
+    "WaveNetBlock",
     "unroll",
 ]

@@ -3,6 +3,7 @@
 from runtun.torch.attention import AdditiveAttention, DotProductAttention
 from runtun.torch.bidirectional import Bidirectional
 from runtun.torch.conv import CausalConv1D, Conv1D
+from runtun.torch.conv_gru import ConvGRU
 from runtun.torch.dense import Dense
 from runtun.torch.embedding import Embedding
 from runtun.torch.forecaster import Forecaster
@@ -20,15 +21,19 @@ from runtun.torch.rnn import (
 )
 from runtun.torch.seq2seq import Decoder, Encoded, Encoder, Seq2Seq, SeriesSeq2Seq
 from runtun.torch.stack import RecurrentStack
+from runtun.torch.tcn import TCN, TCNBlock
 from runtun.torch.transformer import CausalSelfAttention, Transformer, TransformerBlock
+from runtun.torch.wavenet import WaveNet, WaveNetBlock
 
 __all__ = [
     "RNN",
+    "TCN",
     "AdditiveAttention",
     "Bidirectional",
     "CausalConv1D",
     "CausalSelfAttention",
     "Conv1D",
+    "ConvGRU",
     "Decoder",
     "Dense",
     "DotProductAttention",
@@ -50,7 +55,10 @@ __all__ = [
     "SeriesSeq2Seq",
     "SimpleRNNCell",
     "Stacked",
+    "TCNBlock",
     "Transformer",
     "TransformerBlock",
+    "WaveNet",
+    "WaveNetBlock",
     "unroll",
 ]
