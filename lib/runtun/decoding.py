@@ -237,6 +237,65 @@ class TokenWriter:
         return source, mixed
 
 
+class TextSampler:
+    """What the `CharLanguageModel` of every floor can do once it can go on with a text.
+
+    A floor provides `continuer()`, which returns a function: given the next tokens (B, T) of B
+    texts, it returns the logits (B, V) of the token after them, and remembers the state.
+    """
+
+    vocab_size: int
+    continuer: Callable[[], Callable[[np.ndarray], np.ndarray]]
+
+    def sample(
+        self,
+        prompt: np.ndarray,
+        length: int,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        rng: np.random.Generator,
+    ) -> np.ndarray:
+        """Write on after a prompt.
+
+        Args:
+            prompt: (T,), or (B, T) for several texts at once: at least one token each.
+            length: how many tokens to write; positive.
+            temperature: see `runtun.decoding.choose_tokens`; 0 is greedy.
+            top_k: see there.
+            top_p: see there.
+            rng: draws the tokens.
+
+        Returns:
+            int64 (length,) or (B, length), without the prompt.
+
+        Raises:
+            ValueError: if an argument does not fit.
+        """
+        prompt = np.asarray(prompt)
+        positive_int(length, "length")
+        tokens = prompt[None] if prompt.ndim == 1 else prompt
+        expect(tokens, "B T", name="prompt")
+        if tokens.dtype.kind not in "iu":
+            raise TypeError(f"`prompt` must be whole numbers; received dtype {prompt.dtype}.")
+        if not 0 <= tokens.min() <= tokens.max() < self.vocab_size:
+            raise ValueError(
+                f"`prompt` must lie from 0 to {self.vocab_size - 1}; received numbers from "
+                f"{tokens.min()} to {tokens.max()}."
+            )
+        go_on = self.continuer()
+        written = []
+        for _ in range(length):
+            chosen = choose_tokens(
+                go_on(tokens), temperature=temperature, top_k=top_k, top_p=top_p, rng=rng
+            )
+            written.append(chosen)
+            tokens = chosen[:, None]
+        ids = np.stack(written, axis=1)
+        return ids[0] if prompt.ndim == 1 else ids
+
+
 def choose_tokens(
     logits: np.ndarray,
     *,

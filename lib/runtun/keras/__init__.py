@@ -8,6 +8,7 @@ from runtun.keras.dense import Dense
 from runtun.keras.embedding import Embedding
 from runtun.keras.forecaster import Forecaster
 from runtun.keras.gru import GRUCell
+from runtun.keras.language_model import CharLanguageModel
 from runtun.keras.layer_norm import LayerNorm, LayerNormRNNCell
 from runtun.keras.lstm import LSTMCell, LSTMState, PeepholeLSTMCell
 from runtun.keras.rnn import (
@@ -19,6 +20,7 @@ from runtun.keras.rnn import (
     Stacked,
     unroll,
 )
+from runtun.keras.sentiment import SentimentClassifier
 from runtun.keras.seq2seq import Decoder, Encoded, Encoder, Seq2Seq, SeriesSeq2Seq
 from runtun.keras.stack import RecurrentStack
 from runtun.keras.tcn import TCN, TCNBlock
@@ -32,6 +34,7 @@ __all__ = [
     "Bidirectional",
     "CausalConv1D",
     "CausalSelfAttention",
+    "CharLanguageModel",
     "Conv1D",
     "ConvGRU",
     "Decoder",
@@ -51,6 +54,7 @@ __all__ = [
     "PeepholeLSTMCell",
     "RNNState",
     "RecurrentStack",
+    "SentimentClassifier",
     "Seq2Seq",
     "SeriesSeq2Seq",
     "SimpleRNNCell",

@@ -8,6 +8,7 @@ from runtun.torch.dense import Dense
 from runtun.torch.embedding import Embedding
 from runtun.torch.forecaster import Forecaster
 from runtun.torch.gru import GRUCell
+from runtun.torch.language_model import CharLanguageModel
 from runtun.torch.layer_norm import LayerNorm, LayerNormRNNCell
 from runtun.torch.lstm import LSTMCell, LSTMState, PeepholeLSTMCell
 from runtun.torch.rnn import (
@@ -19,6 +20,7 @@ from runtun.torch.rnn import (
     Stacked,
     unroll,
 )
+from runtun.torch.sentiment import SentimentClassifier
 from runtun.torch.seq2seq import Decoder, Encoded, Encoder, Seq2Seq, SeriesSeq2Seq
 from runtun.torch.stack import RecurrentStack
 from runtun.torch.tcn import TCN, TCNBlock
@@ -32,6 +34,7 @@ __all__ = [
     "Bidirectional",
     "CausalConv1D",
     "CausalSelfAttention",
+    "CharLanguageModel",
     "Conv1D",
     "ConvGRU",
     "Decoder",
@@ -51,6 +54,7 @@ __all__ = [
     "PeepholeLSTMCell",
     "RNNState",
     "RecurrentStack",
+    "SentimentClassifier",
     "Seq2Seq",
     "SeriesSeq2Seq",
     "SimpleRNNCell",
