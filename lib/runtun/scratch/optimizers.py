@@ -44,6 +44,14 @@ class SGD:
             else:
                 weight -= self.learning_rate * grads[name]
 
+    def get_state(self) -> dict[str, np.ndarray]:
+        """Return a copy of what the next step depends on, beside weights and gradients."""
+        return {f"velocity/{name}": array.copy() for name, array in self._velocity.items()}
+
+    def set_state(self, state: Arrays) -> None:
+        """Go on from a state that `get_state` returned."""
+        self._velocity = _named("velocity/", state)
+
 
 class Adam:
     """Steps scaled by running means of the gradient and of its square.
@@ -99,6 +107,17 @@ class Adam:
             v_hat = v / (1 - self.beta_2**self._steps)
             weight -= self.learning_rate * m_hat / (np.sqrt(v_hat) + self.epsilon)
 
+    def get_state(self) -> dict[str, np.ndarray]:
+        """Return a copy of what the next step depends on, beside weights and gradients."""
+        state = {"steps": np.array(self._steps)}
+        state |= {f"m/{name}": array.copy() for name, array in self._m.items()}
+        return state | {f"v/{name}": array.copy() for name, array in self._v.items()}
+
+    def set_state(self, state: Arrays) -> None:
+        """Go on from a state that `get_state` returned."""
+        self._steps = int(state["steps"])
+        self._m, self._v = _named("m/", state), _named("v/", state)
+
 
 def clip_by_norm(grads: Arrays, max_norm: float) -> tuple[dict[str, np.ndarray], float]:
     """Shrink all gradients together so that their common length is at most `max_norm`.
@@ -133,6 +152,10 @@ def clip_by_value(grads: Arrays, limit: float) -> dict[str, np.ndarray]:
     if not limit > 0:
         raise ValueError(f"`limit` must be positive; received {limit}.")
     return {name: np.clip(grad, -limit, limit) for name, grad in grads.items()}
+
+
+def _named(prefix: str, state: Arrays) -> dict[str, np.ndarray]:
+    return {n.removeprefix(prefix): a.copy() for n, a in state.items() if n.startswith(prefix)}
 
 
 def _check_rate(learning_rate: float) -> None:

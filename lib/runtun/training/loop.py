@@ -1,83 +1,25 @@
-"""One training loop for every framework: the same arguments, the same batches, the same History.
+"""One training call for every framework: the same arguments, the same batches, the same History.
 
-What differs between frameworks is one step of training and one prediction; that is in
-`keras_loop.py`, `torch_loop.py` and `scratch_loop.py`, of which only the one needed is imported.
+What differs between frameworks is one pass over the batches and one prediction; that is in
+`keras_loop.py`, `torch_loop.py`, `nnx_loop.py` and `scratch_loop.py`, of which only the one needed
+is imported. The epochs around it are in `run.py`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import time
-import warnings
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
+from runtun.training.checkpoints import fingerprint
+from runtun.training.examples import Examples, check_examples
 from runtun.training.losses import LOSSES, check_target
-from runtun.training.schedules import Schedule, rates
+from runtun.training.run import History, Plan, Settings, run
+from runtun.training.schedules import Schedule, probabilities, rates
 
 OPTIMIZERS = ("adam", "momentum", "sgd")
-# One value for all: Keras has 1e-7 of its own, PyTorch 1e-8.
-ADAM_EPSILON = 1e-8
-MOMENTUM = 0.9
-
-
-@dataclasses.dataclass
-class History:
-    """What happened while a model was trained.
-
-    Attributes:
-        loss: mean training loss of each epoch, taken while the weights were changing.
-        val_loss: validation loss after each epoch; empty without validation.
-        epoch_seconds: duration of each epoch, validation included, in seconds. The first one
-            holds the compilation of a Keras model.
-        best_epoch: number of the epoch (from 0) with the lowest validation loss, or None.
-        stopped_early: whether training ended before the last epoch.
-        framework: "keras", "torch" or "scratch".
-    """
-
-    loss: list[float] = dataclasses.field(default_factory=list)
-    val_loss: list[float] = dataclasses.field(default_factory=list)
-    epoch_seconds: list[float] = dataclasses.field(default_factory=list)
-    best_epoch: int | None = None
-    stopped_early: bool = False
-    framework: str = ""
-
-    @property
-    def seconds(self) -> float:
-        """Duration of the whole training, in seconds."""
-        return sum(self.epoch_seconds)
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """How each step changes the weights; what a framework's loop needs to know."""
-
-    optimizer: str
-    loss: str
-    rates: np.ndarray  # the learning rate of every step
-    batch_size: int
-    clip_norm: float | None
-    clip_value: float | None
-    seed: int
-
-
-class Trainer(Protocol):
-    """What a framework's loop provides for one training."""
-
-    def train_epoch(self, order: np.ndarray, on_batch: Callable[[], Any]) -> float:
-        """Take one step for each batch of examples in this order; return the mean loss."""
-
-    def get_weights(self) -> Any:
-        """Return a copy of the weights."""
-
-    def set_weights(self, weights: Any) -> None:
-        """Put a copy of the weights back."""
-
-    def close(self) -> None:
-        """Restore what the training had to change outside the weights."""
 
 
 def fit(
@@ -85,7 +27,9 @@ def fit(
     x: Any,
     y: Any,
     *,
-    validation: tuple[Any, Any] | None = None,
+    mask: Any = None,
+    target_mask: Any = None,
+    validation: Examples | tuple[Any, ...] | None = None,
     epochs: int = 20,
     batch_size: int = 32,
     optimizer: str = "adam",
@@ -94,6 +38,8 @@ def fit(
     clip_norm: float | None = None,
     clip_value: float | None = None,
     patience: int | None = None,
+    sampling: float | Schedule | None = None,
+    checkpoint: str | Path | None = None,
     seed: int = 0,
     progress: bool = True,
 ) -> History:
@@ -103,20 +49,36 @@ def fit(
     equal weights see and learn the same. Nothing global is changed for good.
 
     Args:
-        model: a Keras model, a PyTorch module, or a `Stacked` of `runtun.scratch`.
+        model: a Keras model or layer, a PyTorch module, a Flax NNX module, or a `Stacked` of
+            `runtun.scratch`.
         x: (N, T, D), the inputs of N examples (or whatever else the model takes, with N first).
+            A tuple of arrays for a model of several inputs: it is called `model(*x)`. So an
+            encoder and a decoder are trained with teacher forcing: x = (source, the targets one
+            step late).
         y: (N, ...), the targets, in the shape of the model's outputs; for "cross_entropy" the
             class numbers, without the last axis.
-        validation: (x, y) of other examples, evaluated after each epoch.
+        mask: (N, T), False at the steps of `x` to skip; the model is called `model(*x, mask=mask)`.
+        target_mask: the first axes of `y`, for example (N, T), False at targets that do not count,
+            such as padding. The loss of a batch is the mean over those that do.
+        validation: (x, y) of other examples, evaluated after each epoch, or `Examples` with masks.
         epochs: how often to go through the examples; positive.
         batch_size: examples a step; positive.
-        optimizer: "adam", "sgd", or "momentum" (SGD with momentum 0.9).
+        optimizer: "adam", "sgd", or "momentum" (SGD with momentum 0.9; while the learning rate
+            changes, Keras and scratch scale what is kept by the rate it came with, PyTorch and NNX
+            by the present one).
         learning_rate: a positive number, or a schedule such as `one_cycle(0.01)`.
         loss: "mse", "mae", "cross_entropy" or "binary_cross_entropy" (both from logits, in nats).
         clip_norm: shrink the gradient of all weights together to this length.
         clip_value: cut every entry of the gradient to [-clip_value, clip_value].
         patience: stop after so many epochs without a lower validation loss. The weights of the
             best epoch are put back at the end. None: never stop, keep the last weights.
+        sampling: scheduled sampling: the probability with which the model reads its own output in
+            place of the given one, or a schedule of it such as `linear(0.0, 0.5)`. It is handed to
+            `model.set_sampling` before each epoch, and set to 0 at the end.
+        checkpoint: a file to write after every epoch. If it is there already, training goes on
+            from it and ends where the undisturbed one would have: bit for bit in PyTorch and in
+            scratch, to rounding in Keras and NNX. `epochs` may be greater than before if the
+            learning rates of the epochs that are done stay the same.
         seed: draws the order of the examples and dropout.
         progress: show a bar with the losses and the time left.
 
@@ -124,8 +86,12 @@ def fit(
         The History.
 
     Raises:
-        TypeError: if `model` belongs to no framework known here.
-        ValueError: if an argument does not fit, or `x` or `y` holds NaN or infinity.
+        TypeError: if `model` belongs to no framework known here, or has no `set_sampling` where
+            `sampling` is given.
+        ValueError: if an argument does not fit, `x` or `y` holds NaN or infinity, or the checkpoint
+            belongs to another training.
+
+    References: Bengio et al. 2015 (scheduled sampling).
 
     Example:
         >>> from runtun.scratch import RNN, Dense, SimpleRNNCell, Stacked
@@ -137,28 +103,21 @@ def fit(
         (5, True)
     """
     framework = framework_of(model)
-    x, y = check_examples(x, y)
+    floor = _floor(framework)
+    examples = check_examples(Examples(x, y, mask, target_mask))
+    held_out = None
     if validation is not None:
-        validation = check_examples(*validation, names=("validation x", "validation y"))
-    _check_choice("optimizer", optimizer, OPTIMIZERS)
-    _check_choice("loss", loss, LOSSES)
-    for name, number in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
-        if number is not None and (not isinstance(number, int | np.integer) or number < 1):
-            raise ValueError(f"`{name}` must be a whole number of at least 1; received {number!r}.")
-    for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
-        if limit is not None and not limit > 0:
-            raise ValueError(f"`{name}` must be positive; received {limit}.")
-    if clip_norm is not None and clip_value is not None:
-        raise ValueError("give either `clip_norm` or `clip_value`, not both.")
-    if patience is not None and validation is None:
-        raise ValueError("`patience` watches the validation loss; give `validation=(x, y)` too.")
+        held_out = check_examples(Examples(*validation), "validation ")
+    positive = {"epochs": epochs, "batch_size": batch_size, "patience": patience}
+    _check_arguments(optimizer, loss, clip_norm, clip_value, held_out, positive)
+    for part in (examples, held_out) if held_out is not None else (examples,):
+        first = floor.predict(
+            model, tuple(a[:1] for a in part.x), None if part.mask is None else part.mask[:1], 1
+        )
+        check_target(loss, part.y, first.shape)
 
-    output_shape = predict(model, x[:1]).shape
-    check_target(loss, y, output_shape)
-    if validation is not None:
-        check_target(loss, validation[1], output_shape)
-
-    steps = -(-len(x) // batch_size)
+    count = len(examples.y)
+    steps = -(-count // batch_size)
     settings = Settings(
         optimizer=optimizer,
         loss=loss,
@@ -168,119 +127,262 @@ def fit(
         clip_value=clip_value,
         seed=seed,
     )
-    trainer = _floor(framework).make_trainer(model, x, y, settings)
     rng = np.random.default_rng(seed)
-    history = History(framework=framework)
-    best_weights = None
-    bar = tqdm(total=epochs * steps, unit="batch", disable=not progress)
+    plan = Plan(
+        epochs=epochs,
+        steps=steps,
+        next_order=lambda: rng.permutation(count),
+        validate=None if held_out is None else lambda: _loss(floor, model, held_out, loss),
+        patience=patience,
+        before_epoch=_sampling(model, sampling, epochs),
+        checkpoint=None if checkpoint is None else Path(checkpoint),
+        given=_given(framework, settings, patience, checkpoint and examples),
+        progress=progress,
+    )
     try:
-        for epoch in range(epochs):
-            start = time.perf_counter()
-            history.loss.append(trainer.train_epoch(rng.permutation(len(x)), bar.update))
-            if validation is not None:
-                history.val_loss.append(evaluate(model, *validation, loss=loss))
-                if epoch == 0 or history.val_loss[-1] < history.val_loss[history.best_epoch]:
-                    history.best_epoch = epoch
-                    best_weights = trainer.get_weights() if patience else None
-            history.epoch_seconds.append(time.perf_counter() - start)
-            bar.set_postfix(_latest(history), refresh=False)
-            if not np.isfinite(history.loss[-1]):
-                warnings.warn(
-                    f"training stopped: the loss of epoch {epoch + 1} is {history.loss[-1]}. "
-                    f"Lower the learning rate or set clip_norm=1.0.",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
-                break
-            if patience and epoch - history.best_epoch >= patience:
-                break
-        history.stopped_early = len(history.loss) < epochs
-        if best_weights is not None:
-            trainer.set_weights(best_weights)
+        return run(floor.make_trainer(model, examples, settings), settings, plan, framework)
     finally:
-        bar.close()
-        trainer.close()
-    return history
+        if sampling is not None:
+            model.set_sampling(0.0)
 
 
-def predict(model: Any, x: Any, batch_size: int = 256) -> np.ndarray:
+def fit_stream(
+    model: Any,
+    x: Any,
+    y: Any,
+    *,
+    validation: tuple[Any, Any] | None = None,
+    epochs: int = 20,
+    optimizer: str = "adam",
+    learning_rate: float | Schedule = 1e-3,
+    loss: str = "mse",
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    patience: int | None = None,
+    checkpoint: str | Path | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> History:
+    """Train a model on B long sequences side by side by truncated backpropagation through time.
+
+    The sequences are cut into chunks (`runtun.data.text.cut_streams` does it). The state in which
+    one chunk ends is the state in which the next begins, so the model may remember further back
+    than a chunk; the gradient is cut there.
+
+    Args:
+        model: a model of any framework that is called `outputs, state = model(x, state)`, where
+            the state None is the one before the first step.
+        x: (number of chunks, B, T, ...), row b of each chunk being the continuation of row b of
+            the one before.
+        y: (number of chunks, B, T, ...), the targets; see `fit`.
+        validation: (x, y) of other sequences, read with a carried state as well.
+        epochs: how often to read the sequences from their beginning; positive.
+        optimizer, learning_rate, loss, clip_norm, clip_value, patience, checkpoint, seed, progress:
+            as in `fit`. A step is taken after every chunk; `seed` draws dropout only.
+
+    Returns:
+        The History.
+
+    Raises:
+        TypeError, ValueError: as `fit`.
+
+    References: Williams & Peng 1990.
+
+    Example:
+        >>> from runtun.scratch import RNN, SimpleRNNCell
+        >>> rng = np.random.default_rng(0)
+        >>> model = RNN(SimpleRNNCell(1, 1, rng=rng), return_sequences=True, return_state=True)
+        >>> x = rng.normal(size=(20, 4, 5, 1))  # 4 sequences of 100 steps in chunks of 5
+        >>> history = fit_stream(model, x, np.tanh(x), epochs=3, learning_rate=0.05, progress=False)
+        >>> history.loss[-1] < history.loss[0]
+        True
+    """
+    framework = framework_of(model)
+    floor = _floor(framework)
+    examples = _check_stream(x, y)
+    held_out = None if validation is None else _check_stream(*validation, prefix="validation ")
+    positive = {"epochs": epochs, "patience": patience}
+    _check_arguments(optimizer, loss, clip_norm, clip_value, held_out, positive)
+    for part in (examples, held_out) if held_out is not None else (examples,):
+        first = floor.predict_stream(model, part.x[0][:1])
+        check_target(loss, part.y[0], first.shape[1:])
+
+    count = len(examples.y)
+    settings = Settings(
+        optimizer=optimizer,
+        loss=loss,
+        rates=rates(learning_rate, epochs * count),
+        batch_size=examples.y.shape[1],
+        clip_norm=clip_norm,
+        clip_value=clip_value,
+        seed=seed,
+    )
+    plan = Plan(
+        epochs=epochs,
+        steps=count,
+        next_order=lambda: np.arange(count),
+        validate=None if held_out is None else lambda: _stream_loss(floor, model, held_out, loss),
+        patience=patience,
+        before_epoch=None,
+        checkpoint=None if checkpoint is None else Path(checkpoint),
+        given=_given(framework, settings, patience, checkpoint and examples),
+        progress=progress,
+    )
+    return run(floor.make_stream_trainer(model, examples, settings), settings, plan, framework)
+
+
+def predict(model: Any, x: Any, batch_size: int = 256, *, mask: Any = None) -> np.ndarray:
     """Return the outputs of a model of any framework as a NumPy array.
 
     Args:
         model: as `fit` takes it.
-        x: (N, ...), the inputs of N examples.
+        x: (N, ...), the inputs of N examples, or a tuple of such arrays.
         batch_size: examples at a time; it changes the memory needed, not the outputs.
+        mask: (N, T), False at the steps of `x` to skip.
 
     Raises:
-        ValueError: if `x` has no examples.
+        TypeError: if the model returns something else than one array.
+        ValueError: if `x` has no examples, or the numbers of examples differ.
     """
-    x = np.asarray(x)
-    if x.ndim == 0 or len(x) == 0:
-        raise ValueError(f"`x` must have at least one example; received shape {x.shape}.")
-    return _floor(framework_of(model)).predict(model, x, batch_size)
+    xs = tuple(np.asarray(a) for a in (x if type(x) is tuple else (x,)))
+    if not xs or any(a.ndim == 0 or len(a) == 0 for a in xs):
+        shapes = ", ".join(str(a.shape) for a in xs)
+        raise ValueError(f"`x` must have at least one example; received shape {shapes}.")
+    mask = None if mask is None else np.asarray(mask)
+    lengths = [len(a) for a in (*xs, *(() if mask is None else (mask,)))]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"all inputs must have equally many examples; received {lengths}.")
+    return _floor(framework_of(model)).predict(model, xs, mask, batch_size)
 
 
-def evaluate(model: Any, x: Any, y: Any, loss: str = "mse") -> float:
+def evaluate(
+    model: Any, x: Any, y: Any, loss: str = "mse", *, mask: Any = None, target_mask: Any = None
+) -> float:
     """Return the loss of a model of any framework.
 
     Args:
         model: as `fit` takes it.
-        x: (N, ...), the inputs of N examples.
+        x: (N, ...), the inputs of N examples, or a tuple of such arrays.
         y: (N, ...), the targets, as in `fit`.
+        loss: "mse", "mae", "cross_entropy" or "binary_cross_entropy".
+        mask: (N, T), False at the steps of `x` to skip.
+        target_mask: the first axes of `y`, False at targets that do not count.
+    """
+    _check_choice("loss", loss, LOSSES)
+    examples = check_examples(Examples(x, y, mask, target_mask))
+    return _loss(_floor(framework_of(model)), model, examples, loss)
+
+
+def evaluate_stream(model: Any, x: Any, y: Any, loss: str = "mse") -> float:
+    """Return the loss of a model over long sequences, with the state carried between chunks.
+
+    Args:
+        model: as `fit_stream` takes it.
+        x: (number of chunks, B, T, ...).
+        y: (number of chunks, B, T, ...), the targets.
         loss: "mse", "mae", "cross_entropy" or "binary_cross_entropy".
     """
     _check_choice("loss", loss, LOSSES)
-    x, y = check_examples(x, y)
-    outputs = predict(model, x)
-    check_target(loss, y, outputs.shape)
-    return LOSSES[loss](y, outputs)
+    return _stream_loss(_floor(framework_of(model)), model, _check_stream(x, y), loss)
 
 
 def framework_of(model: Any) -> str:
-    """Return "keras", "torch" or "scratch", without importing any of them.
+    """Return "keras", "torch", "nnx" or "scratch", without importing any of them.
 
     Raises:
         TypeError: if the model belongs to none of them.
     """
     roots = {cls.__module__.partition(".")[0] for cls in type(model).__mro__}
-    # On the PyTorch backend a Keras model is a PyTorch module as well, so Keras is asked first.
-    for framework in ("keras", "torch"):
-        if framework in roots:
+    # On the PyTorch and JAX backends a Keras model is a module of those as well: Keras comes first.
+    for root, framework in (("keras", "keras"), ("torch", "torch"), ("flax", "nnx")):
+        if root in roots:
             return framework
     if all(hasattr(model, name) for name in ("params", "forward", "backward")):
         return "scratch"
     raise TypeError(
-        f"`model` must be a Keras model, a torch.nn.Module or a model of runtun.scratch; "
-        f"received {type(model).__name__}."
+        f"`model` must be a Keras model, a torch.nn.Module, a flax.nnx.Module or a model of "
+        f"runtun.scratch; received {type(model).__name__}."
     )
 
 
-def check_examples(
-    x: Any, y: Any, names: tuple[str, str] = ("x", "y")
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return inputs and targets as arrays.
+def _loss(floor: Any, model: Any, examples: Examples, loss: str) -> float:
+    x, y, mask, counts = examples
+    outputs = floor.predict(model, x, mask, 256)
+    check_target(loss, y, outputs.shape)
+    return LOSSES[loss](y, outputs) if counts is None else LOSSES[loss](y[counts], outputs[counts])
 
-    Raises:
-        ValueError: if there are none, their numbers differ, or one is NaN or infinite.
-    """
-    x, y = np.asarray(x), np.asarray(y)
-    for name, array in zip(names, (x, y), strict=True):
-        if array.ndim == 0 or len(array) == 0:
-            raise ValueError(f"`{name}` must have at least one example; received {array.shape}.")
-        if array.dtype.kind not in "fiub":
-            raise TypeError(f"`{name}` must hold numbers; received dtype {array.dtype}.")
-        wrong = array.size - np.count_nonzero(np.isfinite(array))
-        if wrong:
-            raise ValueError(
-                f"`{name}` must be finite; {wrong} of its {array.size} entries are NaN or "
-                f"infinite. Fill them or drop their examples first."
-            )
-    if len(x) != len(y):
+
+def _stream_loss(floor: Any, model: Any, examples: Examples, loss: str) -> float:
+    outputs = floor.predict_stream(model, examples.x[0])
+    check_target(loss, examples.y[0], outputs.shape[1:])
+    return LOSSES[loss](examples.y, outputs)
+
+
+def _check_stream(x: Any, y: Any, prefix: str = "") -> Examples:
+    examples = check_examples(Examples(np.asarray(x), y), prefix)
+    shape, y_shape = examples.x[0].shape, examples.y.shape
+    if len(shape) < 3 or shape[:3] != y_shape[:3]:
         raise ValueError(
-            f"`{names[0]}` and `{names[1]}` must have equally many examples; "
-            f"received {len(x)} and {len(y)}."
+            f"`{prefix}x` and `{prefix}y` must begin with the same axes (number of chunks, B, T); "
+            f"received {shape} and {y_shape}. `runtun.data.text.cut_streams` makes such chunks."
         )
-    return x, y
+    return examples
+
+
+def _check_arguments(
+    optimizer: str,
+    loss: str,
+    clip_norm: float | None,
+    clip_value: float | None,
+    held_out: Examples | None,
+    positive: Mapping[str, Any],
+) -> None:
+    """Refuse what no training can use; see `fit`."""
+    _check_choice("optimizer", optimizer, OPTIMIZERS)
+    _check_choice("loss", loss, LOSSES)
+    for name, number in positive.items():
+        if number is not None and (not isinstance(number, int | np.integer) or number < 1):
+            raise ValueError(f"`{name}` must be a whole number of at least 1; received {number!r}.")
+    for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
+        if limit is not None and not limit > 0:
+            raise ValueError(f"`{name}` must be positive; received {limit}.")
+    if clip_norm is not None and clip_value is not None:
+        raise ValueError("give either `clip_norm` or `clip_value`, not both.")
+    if positive["patience"] is not None and held_out is None:
+        raise ValueError("`patience` watches the validation loss; give `validation=(x, y)` too.")
+
+
+def _sampling(
+    model: Any, sampling: float | Schedule | None, epochs: int
+) -> tuple[Callable[[float], None], np.ndarray] | None:
+    if sampling is None:
+        return None
+    if not callable(getattr(model, "set_sampling", None)):
+        raise TypeError(
+            f"`sampling` needs a model with the method `set_sampling`, such as `Seq2Seq`; "
+            f"{type(model).__name__} has none."
+        )
+    return model.set_sampling, probabilities(sampling, epochs)
+
+
+def _given(
+    framework: str, settings: Settings, patience: int | None, examples: Examples | None
+) -> dict[str, Any]:
+    """Return what a checkpoint must agree with; nothing where there is no checkpoint."""
+    if not examples:
+        return {}
+    x, *others = examples
+    return {
+        "framework": framework,
+        "optimizer": settings.optimizer,
+        "loss": settings.loss,
+        "batch_size": settings.batch_size,
+        "clip_norm": settings.clip_norm,
+        "clip_value": settings.clip_value,
+        "patience": patience,
+        "seed": settings.seed,
+        "examples": fingerprint([*x, *others]),
+    }
 
 
 def _floor(framework: str) -> Any:
@@ -288,6 +390,8 @@ def _floor(framework: str) -> Any:
         from runtun.training import keras_loop as floor
     elif framework == "torch":
         from runtun.training import torch_loop as floor
+    elif framework == "nnx":
+        from runtun.training import nnx_loop as floor
     else:
         from runtun.training import scratch_loop as floor
     return floor
@@ -296,10 +400,3 @@ def _floor(framework: str) -> Any:
 def _check_choice(name: str, value: str, choices: Any) -> None:
     if value not in choices:
         raise ValueError(f"`{name}` must be one of {sorted(choices)}; received {value!r}.")
-
-
-def _latest(history: History) -> dict[str, str]:
-    shown = {"loss": history.loss[-1]}
-    if history.val_loss:
-        shown["val_loss"] = history.val_loss[-1]
-    return {name: f"{value:.4g}" for name, value in shown.items()}
