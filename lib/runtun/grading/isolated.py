@@ -314,9 +314,11 @@ class _Session:
 
     def close(self) -> None:
         """End both processes."""
-        for process in (self.student, self.judge):
-            if process is not None:
-                process.kill()
+        both = [p for p in (self.student, self.judge) if p is not None]
+        for process in both:
+            process.send_kill()  # they go at the same time, which takes a while for large ones
+        for process in both:
+            process.kill()
         self.student = self.judge = None
 
     def _ask(

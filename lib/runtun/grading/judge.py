@@ -44,6 +44,7 @@ from runtun.grading.student import (
     SEEDS,
     Outputs,
     Stream,
+    forget_shell,
     make_shell,
     seed_everything,
     write_files,
@@ -818,6 +819,7 @@ def main(control: Channel, calls: Channel) -> None:
     """Serve as the judge's process until the worker closes the control channel."""
     task, _ = control.receive()
     os.environ["MPLBACKEND"] = "agg"
+    forget_shell()
     sys.path.insert(0, "")
     judge = Judge(control, calls, task)
     control.send({"ready": True})

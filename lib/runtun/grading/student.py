@@ -231,9 +231,36 @@ def make_shell(outputs: Outputs, quiet: list[bool]) -> Any:
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor"
     config.InteractiveShell.xmode = "Context"
-    shell = Shell.instance(config=config)
+    return Shell.instance(config=config)
+
+
+_prepared: list[tuple[Outputs, list[bool], Any]] = []
+
+
+def prepare_shell() -> None:
+    """Make a shell ahead of time, in the warm process: the slowest step of a new copy."""
+    outputs, quiet = Outputs(0), [False]
+    _prepared.append((outputs, quiet, make_shell(outputs, quiet)))
+
+
+def take_shell(limit: int) -> tuple[Outputs, list[bool], Any]:
+    """Return outputs of at most `limit` bytes, the switch for displays, and the shell of both."""
+    if not _prepared:
+        prepare_shell()
+    outputs, quiet, shell = _prepared.pop()
+    outputs.limit = limit
+    return outputs, quiet, shell
+
+
+def forget_shell() -> None:
+    """Be a process without a shell, as the judge is until a test asks for one."""
+    while _prepared:
+        type(_prepared.pop()[2]).clear_instance()
+
+
+def show_figures(shell: Any) -> None:
+    """Do what a kernel does when it starts: figures appear below the cell that drew them."""
     if "matplotlib" in sys.modules:
-        # What a kernel does when it starts: figures appear below the cell that drew them.
         with contextlib.suppress(ImportError):
             from matplotlib_inline.backend_inline import configure_inline_support
 
@@ -241,7 +268,6 @@ def make_shell(outputs: Outputs, quiet: list[bool]) -> Any:
             sys.modules["matplotlib"].use(backend)
             sys.modules["matplotlib"].interactive(True)
             configure_inline_support(shell, backend)
-    return shell
 
 
 class StudentHooks(Hooks):
@@ -370,13 +396,12 @@ class Server:
     def __init__(self, control: Channel, calls: Channel, task: dict[str, Any]) -> None:
         self.control = control
         self.calls = calls
-        self.outputs = Outputs(int(task["cell_output_bytes"]))
-        self.quiet = [False]
+        self.outputs, self.quiet, self.shell = take_shell(int(task["cell_output_bytes"]))
         self.stdout = Stream("stdout", self.outputs)
         self.stderr = Stream("stderr", self.outputs)
         sys.stdout, sys.stderr = self.stdout, self.stderr  # type: ignore[assignment]
         sys.__stdout__, sys.__stderr__ = self.stdout, self.stderr  # type: ignore[assignment]
-        self.shell = make_shell(self.outputs, self.quiet)
+        show_figures(self.shell)
         self.hooks = StudentHooks(self)
         self.shared = Shared(first_id=1)
         self.reached: dict[str, bool] = {}
