@@ -7,8 +7,9 @@ from typing import Any
 import nbformat
 import numpy as np
 
-from runtun.data.loaders import load_stocks
+from runtun.data.loaders import load_stocks, load_taylor
 from tests.exercises.support import source_path
+from tests.support import ROOT
 
 
 def names_of(slug: str, cell_id: str = "data") -> dict[str, Any]:
@@ -27,3 +28,13 @@ def test_stocks_are_the_adjusted_closes_to_four_digits() -> None:
     prices = names_of("06-stocks")["prices"]
     assert prices.shape == closes.shape
     np.testing.assert_allclose(prices, closes, rtol=5e-4)
+
+
+def test_demand_is_the_hourly_mean_of_the_half_hours() -> None:
+    half_hours = load_taylor()
+    assert str(half_hours.index[0]) == "2000-06-05 00:00:00"
+    assert half_hours.index[0].day_name() == "Monday"
+    names = names_of("15-energy")
+    np.testing.assert_allclose(names["demand"], half_hours.resample("h").mean(), atol=0.5)
+    licence = (ROOT / "lib/runtun/data/files/taylor/LICENSE.txt").read_text()
+    assert names["LICENCE"].split() == licence.replace('"', "'").split()
