@@ -5,11 +5,14 @@ from __future__ import annotations
 from runtun.experiments.cell_speed import CELL_SPEED
 from runtun.experiments.energy import ENERGY
 from runtun.experiments.gradient_flow import GRADIENT_FLOW
+from runtun.experiments.language_model import LANGUAGE_MODEL
 from runtun.experiments.memory_tasks import MEMORY_TASKS
 from runtun.experiments.ridership import RIDERSHIP
 from runtun.experiments.runner import Experiment
+from runtun.experiments.sentiment import SENTIMENT
 from runtun.experiments.stocks import STOCKS
 from runtun.experiments.temporal_order import TEMPORAL_ORDER
+from runtun.experiments.translation import TRANSLATION
 from runtun.experiments.waves import WAVES
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -23,6 +26,9 @@ EXPERIMENTS: dict[str, Experiment] = {
         GRADIENT_FLOW,
         MEMORY_TASKS,
         TEMPORAL_ORDER,
+        SENTIMENT,
+        TRANSLATION,
+        LANGUAGE_MODEL,
     )
 }
 """The experiments in the order in which `make results` runs them."""
