@@ -71,6 +71,12 @@ class PostgresServer:
                 time.sleep(0.05)
         raise AssertionError((self.folder / "log").read_text())
 
+    @property
+    def pid(self) -> int:
+        """Of the server's first process."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         """End it at once, as if the power had failed: every connection breaks."""
         if self._process is not None:

@@ -115,6 +115,16 @@ def test_the_same_verdicts_as_here(root: Path, threads: str, monkeypatch, capsys
     assert graded(capsys, root) == there
 
 
+def test_any_cluster_that_a_program_has_made_will_do(root: Path, threads: str, capsys) -> None:
+    """As a script does with SLURMCluster or Gateway in place of this one."""
+    hand_in(root, "ani", submission())
+    with distributed.Client(threads) as client:
+        assert graded(capsys, root, "--scheduler", "default")["ani"]["points"] == 5
+        assert client.submit(sum, [1, 2]).result() == 3, "the client is still the program's"
+    assert main(["grade", str(root), "ps1", "--scheduler", "default"]) == 2
+    assert "cannot reach the scheduler at default" in capsys.readouterr().err
+
+
 def test_files_travel_with_the_task_and_the_courses_win(root: Path, threads: str, capsys) -> None:
     folder = hand_in(root, "ani", submission())
     (folder / "deep").mkdir()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, inspect, text
 
 from runtun.cli import main
 from runtun.grading import CourseError, commands, gradebook
@@ -116,6 +116,33 @@ def test_it_holds_what_sqlite_holds(root: Path, postgres: PostgresServer, capsys
     assert "(0 notebooks run)" in capsys.readouterr().out
     assert content(url) == content(address(root))
     assert content(url)["counts"]["student"] == len(STUDENTS) + 1
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
+def test_no_submission_reads_through_all_that_were_there_before(
+    root: Path, tmp_path: Path, postgres: PostgresServer, kind: str
+) -> None:
+    """nbgrader's own tables lack the indexes for that; a gradebook that it made gets them."""
+    url = postgres.new_database() if kind == "postgresql" else f"sqlite:///{tmp_path / 'own.db'}"
+    main(["grade", str(root), "ps1", "--db", url])
+    engine = create_engine(url)
+    tables = ("grade", "comment", "submitted_notebook")
+
+    def indexed() -> dict[str, set[str]]:
+        known = inspect(engine)
+        return {
+            table: {i["name"] for i in known.get_indexes(table) if len(i["column_names"]) == 1}
+            for table in tables
+        }
+
+    own = indexed()
+    assert [len(names) for names in own.values()] == [1, 1, 1]
+    with engine.begin() as db:  # as nbgrader makes it
+        for (name,) in own.values():
+            db.execute(text(f"DROP INDEX {name}"))
+    main(["grade", str(root), "ps1", "--db", url])
+    assert indexed() == own
+    engine.dispose()
 
 
 def test_nbgrader_reads_it_and_a_persons_marks_stay(

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from distributed import Client, Future, KilledWorker, get_worker
+from distributed import Client, Future, KilledWorker, default_client, get_worker
 
 from runtun.grading import intake
 from runtun.grading.bundle import Bundle
@@ -43,7 +43,8 @@ class Cluster:
     """A connection to a Dask scheduler, and what its workers are told about an assignment.
 
     Args:
-        address: of the scheduler, tcp://host:port or tls://host:port.
+        address: of the scheduler, tcp://host:port or tls://host:port; "default" is the client that
+            this process has made current, however its cluster was started.
         bundles: the source notebooks; what they import must be of the same version everywhere.
         unsafe: let workers do without a sandbox.
         hide: folders that submissions must not see, on machines that have them.
@@ -81,7 +82,12 @@ class Cluster:
         for name in ("distributed.client", "distributed.comm", "distributed.core"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
-            self._client = Client(address, timeout=CONNECT_S, set_as_default=False, name="runtun")
+            self._own = address != "default"
+            if self._own:
+                options = {"timeout": CONNECT_S, "set_as_default": False, "name": "runtun"}
+                self._client = Client(address, **options)
+            else:
+                self._client = default_client()
             self._threads = sum(self._client.nthreads().values())
         except Exception as error:  # of many kinds, by the kind of address
             reason = " ".join(str(error).split()) or type(error).__name__
@@ -115,8 +121,9 @@ class Cluster:
             with contextlib.suppress(Exception):
                 self._client.run(end_warm_runners, on_error="ignore")
         self._course.clear()
-        with contextlib.suppress(Exception):
-            self._client.close(timeout=5)
+        if self._own:
+            with contextlib.suppress(Exception):
+                self._client.close(timeout=5)
 
     def submit(self, task: Mapping[str, Any]) -> Future:
         """Send a task to whichever worker is free."""

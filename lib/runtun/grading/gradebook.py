@@ -23,6 +23,13 @@ _LOCKED_TRIES = 5
 # programs know nothing of it and need not: the database keeps them apart row by row.
 _WRITER_LOCK = int.from_bytes(b"runtun", "big")
 _WAIT_FOR_LOCK = "60s"
+# nbgrader looks these up at every turn without an index: each submission would read through all
+# that were there before.
+_LOOKED_UP = (
+    ("grade", "notebook_id"),
+    ("comment", "notebook_id"),
+    ("submitted_notebook", "assignment_id"),
+)
 
 
 @dataclass(frozen=True)
@@ -388,6 +395,8 @@ def late_rule(config: Any) -> Callable[[str, float, float], float | None] | None
 def _create_schema(db_url: str) -> None:
     """Create an empty gradebook as nbgrader does, without looking for `alembic` on the PATH.
 
+    An existing one gets the indexes that it lacks, which nbgrader's own programs profit from too.
+
     The version is written first: whenever this is cut off, the next call can tell that the
     gradebook is new and finish it.
     """
@@ -412,6 +421,11 @@ def _create_schema(db_url: str) -> None:
                 )
         with engine.begin() as connection:
             api.Base.metadata.create_all(bind=connection)
+            known = inspect(connection)
+            for table, column in _LOOKED_UP:
+                name = f"runtun_{table}_{column}"
+                if name not in {index["name"] for index in known.get_indexes(table)}:
+                    connection.execute(text(f"CREATE INDEX {name} ON {table} ({column})"))
     finally:
         engine.dispose()
 
