@@ -42,8 +42,10 @@ DRIVERS = """
 import json, os, sys
 import alembic.script, nbgrader.api, nbgrader.coursedir, nbgrader.preprocessors, tqdm
 import runtun.grading.report, runtun.grading.session
+import runtun.grading.isolated
 from runtun.cli import main
 
+print("ready", flush=True)
 for line in sys.stdin:
     order = json.loads(line)
     pid = os.fork()
@@ -71,6 +73,8 @@ class Drivers:
             text=True,
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
         )
+        assert self.source.stdout is not None
+        assert self.source.stdout.readline() == "ready\n"
 
     def start(self, root: Path) -> int:
         """Begin to grade; return the number of the process."""

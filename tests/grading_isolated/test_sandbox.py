@@ -129,16 +129,47 @@ def test_the_warm_process_is_replaced_after_enough_copies(
     assert runner.starts >= before + 2
 
 
+def test_workers_share_the_imports_and_nothing_else(runner: IsolatedRunner) -> None:
+    """A second worker costs milliseconds and little memory; what one breaks, only it loses."""
+    runner.run(make_task("x = 1", "assert x == 1"))
+    before = runner.starts
+    with IsolatedRunner(beside=runner) as second:
+        assert states(second.run(make_task("x = 1", "import pandas\nassert x == 1"))) == ["ok"]
+        assert second._branch is not None
+        assert runner._branch is not None
+        assert second._branch.pid != runner._branch.pid
+        assert sandbox.owned_bytes(second._branch.pid) < 40 << 20
+        os.kill(second._branch.pid, signal.SIGKILL)
+        assert states(runner.run(make_task("x = 1", "assert x == 1"))) == ["ok"]
+        assert states(second.run(make_task("x = 1", "assert x == 1"))) == ["ok"]
+    assert states(runner.run(make_task("x = 1", "import pandas\nassert x == 1"))) == ["ok"]
+    assert runner.starts == before
+
+
+def test_the_last_worker_takes_the_warm_process_with_it() -> None:
+    first = IsolatedRunner()
+    second = IsolatedRunner(beside=first)
+    for one in (first, second):
+        one.run(make_task("x = 1", "assert x == 1"))
+    trunk = first._nursery.trunk
+    assert trunk is not None
+    first.close()
+    assert trunk.process.poll() is None
+    assert states(second.run(make_task("x = 1", "assert x == 1"))) == ["ok"]
+    second.close()
+    assert trunk.process.poll() is not None
+
+
 def test_a_killed_warm_process_is_replaced(runner: IsolatedRunner) -> None:
     runner.check()
-    source = runner._source
+    source = runner._nursery.trunk
     assert source is not None
     os.killpg(source.process.pid, signal.SIGKILL)
     source.process.wait(10)
     assert states(runner.run(make_task("x = 1", "assert x == 1"))) == ["ok"]
 
 
-@pytest.mark.parametrize("victim", ["student", "judge", "warm"])
+@pytest.mark.parametrize("victim", ["student", "judge", "branch", "warm"])
 def test_a_process_killed_from_outside_costs_no_points(
     runner: IsolatedRunner, monkeypatch: pytest.MonkeyPatch, victim: str
 ) -> None:
@@ -150,8 +181,11 @@ def test_a_process_killed_from_outside_costs_no_points(
         if not killed:
             killed.append(victim)
             if victim == "warm":
-                assert runner._source is not None
-                os.killpg(runner._source.process.pid, signal.SIGKILL)
+                assert runner._nursery.trunk is not None
+                os.killpg(runner._nursery.trunk.process.pid, signal.SIGKILL)
+            elif victim == "branch":
+                assert runner._branch is not None
+                os.kill(runner._branch.pid, signal.SIGKILL)
             else:
                 process = getattr(session, victim)
                 os.kill(process.pid, signal.SIGKILL)
@@ -186,7 +220,7 @@ def test_broken_rules_of_the_exchange_are_reported_and_the_warm_process_goes(
 def test_when_the_runner_closes_everything_is_gone() -> None:
     with IsolatedRunner() as short:
         short.check()
-        source = short._source
+        source = short._nursery.trunk
         assert source is not None
         pids = sandbox.tree_of(source.process.pid)
         assert len(pids) >= 2

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runtun.grading.session import Verdict
 
 ALL_DECIDED, SOMEBODY_MUST_LOOK = 0, 1
+_SHARING = 8  # workers to a warm process
 
 _GRADE = """\
 examples:
@@ -155,13 +156,14 @@ def _shard(text: str) -> Any:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def make_runner(*, unsafe: bool = False, hide: Sequence[Path] = ()) -> Runner:
+def make_runner(*, unsafe: bool = False, hide: Sequence[Path] = (), beside: Any = None) -> Runner:
     """Build the runner that grades, one for each worker; nothing starts before its first task.
 
     Args:
         unsafe: do without the sandbox; `RUNTUN_UNSAFE_NO_SANDBOX=1` says the same to nbgrader's
             own commands.
         hide: folders that submissions must not see.
+        beside: a runner made before in the same way, to share imports with.
 
     Raises:
         CourseError: if there is nothing to build a sandbox with.
@@ -172,7 +174,7 @@ def make_runner(*, unsafe: bool = False, hide: Sequence[Path] = ()) -> Runner:
 
     unsafe = unsafe or os.environ.get("RUNTUN_UNSAFE_NO_SANDBOX") == "1"
     try:
-        return IsolatedRunner(unsafe_no_sandbox=unsafe, hide=hide)
+        return IsolatedRunner(unsafe_no_sandbox=unsafe, hide=hide, beside=beside)
     except SandboxError as error:
         raise CourseError(str(error)) from None
 
@@ -247,11 +249,15 @@ def _workers(
             yield cluster.runner, min(arguments.jobs or cluster.jobs, max(total, 1))
         return
     first: list[Runner] = []
+    made: list[Runner] = []
 
     def next_runner() -> Runner:
         if first:
             return first.pop()
-        return make_runner(unsafe=arguments.unsafe_no_sandbox, hide=hidden)
+        # Workers share the memory of their imports; not all, so that none waits to be forked.
+        beside = made[-1] if len(made) % _SHARING else None
+        made.append(make_runner(unsafe=arguments.unsafe_no_sandbox, hide=hidden, beside=beside))
+        return made[-1]
 
     if total:
         runner = next_runner()

@@ -17,9 +17,10 @@ import select
 import socket
 import stat
 import sys
+import threading
 import time
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from runtun.grading.codec import Channel, CodecError
 from runtun.grading.judge import plain_python
 from runtun.grading.runner import DEFAULT_LIMITS
 from runtun.grading.sandbox import Limits, SandboxError, filter_program, find_bubblewrap
-from runtun.grading.warm import ALWAYS, DRAWING, Process, WarmProcess
+from runtun.grading.warm import ALWAYS, DRAWING, Branch, Process, Source, WarmProcess
 
 RECYCLE_AFTER = 400  # copies, so that no layout of memory serves a whole class
 GRACE_S = 5.0  # for the judge to report after its student's process was ended
@@ -69,6 +70,8 @@ class IsolatedRunner:
         hide: folders that must not be visible inside, such as the course's.
         limits: of memory, processes and files.
         preload: modules to import beforehand; those that the tasks' cells import are added.
+        beside: another runner with the same settings whose imports are shared: this one's warm
+            process is a branch of the same, and needs next to no memory of its own.
 
     Raises:
         SandboxError: without bubblewrap, unless `unsafe_no_sandbox`.
@@ -82,6 +85,7 @@ class IsolatedRunner:
         hide: Iterable[str | Path] = (),
         limits: Limits | None = None,
         preload: Iterable[str] = (),
+        beside: IsolatedRunner | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.hide = [Path(p) for p in hide]
@@ -89,8 +93,9 @@ class IsolatedRunner:
         self.walls = "none" if unsafe_no_sandbox else "full"
         self.warm = warm
         self.groups: Groups | None = None
-        self.starts = 0  # of warm processes, for tests and reports
-        self._source: WarmProcess | None = None
+        self._nursery = beside._nursery if beside is not None else Nursery()
+        self._branch: Branch | None = None
+        self._cold: WarmProcess | None = None
         if not unsafe_no_sandbox and find_bubblewrap() is None:
             raise SandboxError(
                 "bubblewrap is not installed, so nothing would hold a submission back. Install it "
@@ -122,11 +127,18 @@ class IsolatedRunner:
         parts.append("warm start" if self.warm else "cold start")
         return ", ".join(parts)
 
+    @property
+    def starts(self) -> int:
+        """How many warm processes were started from nothing, for tests and reports."""
+        return self._nursery.starts
+
     def close(self) -> None:
-        """End every process that was started."""
-        if self._source is not None:
-            self._source.close()
-            self._source = None
+        """End every process that was started for this runner."""
+        self._drop_branch()
+        if self._cold is not None:
+            self._cold.close()
+            self._cold = None
+        self._nursery.leave(self)
 
     def run(self, task: Mapping[str, Any]) -> dict[str, Any]:
         """Run one task; see `runtun.grading.runner` for its shape and the result's."""
@@ -139,6 +151,7 @@ class IsolatedRunner:
                 # A busy machine refuses a process now and then. That says nothing about the
                 # submission, so it is tried again with fresh processes.
                 self.close()
+                self._nursery.give_up()
                 reasons.append(str(failure))
         return {
             "schema": 1,
@@ -203,31 +216,40 @@ class IsolatedRunner:
             wanted.update(DRAWING)
         self.modules += sorted(wanted - set(self.modules))
 
-    def _warm_process(self) -> WarmProcess:
-        """Return the warm process with everything imported that is known to be needed."""
-        source = self._walled_process()
-        source.load(self.modules)
-        return source
+    def _warm_process(self) -> Source:
+        """Return a process to fork from, with everything imported that is known to be needed."""
+        trunk = self._walled_process()
+        trunk.load(self.modules)
+        if trunk.walls == "outer":
+            return trunk
+        branch = self._branch
+        if branch is None or branch.trunk is not trunk or not branch.fresh:
+            self._drop_branch()
+            self._branch = branch = trunk.branch()
+        return branch
+
+    def _drop_branch(self) -> None:
+        if self._branch is not None:
+            self._branch.close()
+            self._branch = None
 
     def _walled_process(self) -> WarmProcess:
-        if self._source is not None and self._source.forks >= RECYCLE_AFTER:
-            self.close()
-        if self._source is None:
-            self.starts += 1
-            self.groups = self.groups or find_groups()
+        self.groups = self.groups or find_groups()
+        if self.warm:
             try:
-                self._source = self._start(self.walls if self.warm else "outer")
+                return self._nursery.enter(self, lambda: self._start(self.walls))
             except SandboxError as error:
-                if self.walls != "full" or not self.warm:
+                if self.walls != "full":
                     raise
                 # Namespaces within namespaces are refused on some systems: one sandbox for each
                 # process then, which is slower and as safe.
-                self._source = self._start("outer")
+                self._cold = self._start("outer")
                 self.warm = False
                 warnings.warn(
                     f"grading starts every process from cold: {error}", RuntimeWarning, stacklevel=2
                 )
-        return self._source
+        self._cold = self._cold or self._start("outer")
+        return self._cold
 
     def _start(self, walls: str) -> WarmProcess:
         return WarmProcess((), hide=self.hide, limits=self.limits, walls=walls)
@@ -256,12 +278,52 @@ class IsolatedRunner:
             try:
                 return source.spawn(role, task, calls, limits)
             except SandboxError:
-                self.close()  # once more from a fresh one
+                self._drop_branch()  # once more from a fresh one
                 return self._warm_process().spawn(role, task, calls, limits)
-        self._source = None
+        self._cold = None
         process = source.spawn(role, task, calls, limits)
         process.owner = source
         return process
+
+
+class Nursery:
+    """The warm process that several runners branch from, started when one needs it."""
+
+    def __init__(self) -> None:
+        self.trunk: WarmProcess | None = None
+        self.starts = 0
+        self._users: set[int] = set()
+        self._lock = threading.Lock()
+
+    def enter(self, runner: IsolatedRunner, start: Callable[[], WarmProcess]) -> WarmProcess:
+        """Return the warm process, a new one after enough copies or if it has ended."""
+        with self._lock:
+            self._users.add(id(runner))
+            trunk = self.trunk
+            worn = trunk is not None and trunk.forks >= RECYCLE_AFTER * len(self._users)
+            if trunk is not None and (worn or trunk.process.poll() is not None):
+                self._drop()
+            if self.trunk is None:
+                self.starts += 1
+                self.trunk = start()
+            return self.trunk
+
+    def leave(self, runner: IsolatedRunner) -> None:
+        """Forget a runner; the warm process ends with the last."""
+        with self._lock:
+            self._users.discard(id(runner))
+            if not self._users:
+                self._drop()
+
+    def give_up(self) -> None:
+        """Let the next need start a new one, while others finish with this."""
+        with self._lock:
+            self._drop()
+
+    def _drop(self) -> None:
+        if self.trunk is not None:
+            self.trunk.retire()
+            self.trunk = None
 
 
 class _Session:

@@ -412,6 +412,11 @@ def drop_privileges() -> bool:
     return libc.prctl(_PR_SET_SECCOMP, 2, ctypes.byref(described), 0, 0) == 0
 
 
+def die_with_parent() -> None:
+    """Let the kernel end this process when the one that forked it ends."""
+    _libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def close_descriptors(keep: Iterable[int]) -> None:
     """Close every descriptor except the given ones; 0, 1 and 2 lead nowhere."""
     null = os.open(os.devnull, os.O_RDWR)
@@ -449,6 +454,17 @@ def private_bytes(pid: int) -> int:
         for line in file:
             if line.startswith(("RssAnon:", "RssShmem:")):
                 total += int(line.split()[1]) << 10
+    return total
+
+
+def owned_bytes(pid: int) -> int:
+    """Return the memory of a process and its descendants that no other process shares."""
+    total = 0
+    for one in tree_of(pid):
+        with contextlib.suppress(OSError, ValueError), open(f"/proc/{one}/smaps_rollup") as file:
+            for line in file:
+                if line.startswith(("Private_Dirty:", "Private_Clean:")):
+                    total += int(line.split()[1]) << 10
     return total
 
 

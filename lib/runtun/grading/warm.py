@@ -23,6 +23,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -113,8 +114,86 @@ class Process:
             self.owner.close()
 
 
-class WarmProcess:
-    """Starts the warm process and asks it for copies.
+class Source:
+    """Something that forks copies on request: the warm process, or a branch of it.
+
+    Args:
+        ours: the socket for requests.
+        limits: of each copy.
+        walls: see `WarmProcess`.
+    """
+
+    def __init__(self, ours: socket.socket, limits: Limits, walls: str) -> None:
+        self.socket = ours
+        self.limits = limits
+        self.walls = walls
+        self.forks = 0
+        self.folders: list[str] = []
+
+    def spawn(
+        self, role: str, task: dict[str, Any], calls: socket.socket, limits: Limits | None = None
+    ) -> Process:
+        """Return a new copy, walled off and ready for orders.
+
+        Args:
+            role: "judge" or "student".
+            task: {"seed", "cell_output_bytes"}.
+            calls: the copy's end of the channel between judge and student.
+            limits: of this copy, if not those of all.
+
+        Raises:
+            SandboxError: no copy came.
+        """
+        ours, theirs = socket.socketpair()
+        request: dict[str, Any] = {"role": role, "limits": sandbox.as_json(limits or self.limits)}
+        if self.walls == "none":
+            self.folders.append(tempfile.mkdtemp(prefix="runtun-"))
+            request["folder"] = self.folders[-1]
+        try:
+            pid = self._request(request, ours, [theirs, calls])
+        except (OSError, SandboxError) as error:
+            ours.close()
+            raise SandboxError(str(error)) from None
+        finally:
+            theirs.close()
+        self.forks += 1
+        process = Process(Channel(ours), pid, group=self.walls != "full")
+        try:
+            process.control.send(task, timeout=10)
+            process.control.receive(timeout=60)
+        except (OSError, EOFError, TimeoutError, ValueError) as error:
+            process.kill()
+            raise SandboxError(f"a copy of the warm process did not start: {error}") from None
+        return process
+
+    def _request(
+        self, request: dict[str, Any], ours: socket.socket, theirs: list[socket.socket]
+    ) -> int:
+        """Ask for a new process that holds `theirs`; return its number as seen from here."""
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        data = json.dumps(request).encode()
+        socket.send_fds(self.socket, [data], [one.fileno() for one in theirs])
+        theirs[0].close()
+        if not select.select([ours], [], [], 60)[0]:
+            raise SandboxError("no copy of the warm process came")
+        # The kernel, not the copy, says which process wrote.
+        answer, ancillary, _, _ = ours.recvmsg(1, socket.CMSG_SPACE(_CREDENTIALS.size))
+        if answer != b"+" or not ancillary:
+            raise SandboxError("a copy of the warm process did not wall itself off")
+        pid, _, _ = _CREDENTIALS.unpack(ancillary[0][2][: _CREDENTIALS.size])
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
+        return pid
+
+    def close(self) -> None:
+        """Ask for no more copies."""
+        self.socket.close()
+        for folder in self.folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        self.folders.clear()
+
+
+class WarmProcess(Source):
+    """Starts the warm process and asks it for copies, or for branches that make copies.
 
     Args:
         preload: modules to import; those that are not installed are skipped.
@@ -137,14 +216,13 @@ class WarmProcess:
         walls: str = "full",
         timeout: float = 180,
     ) -> None:
-        self.limits = limits or Limits()
-        self.walls = walls
-        self.forks = 0
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        super().__init__(ours, limits or Limits(), walls)
         self.asked = dict.fromkeys(preload)
         self.staging: str | None = None
-        self.folders: list[str] = []
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket = ours
+        self.branches = 0
+        self.retired = False
+        self._lock = threading.RLock()
         plan = {
             "socket": theirs.fileno(),
             "preload": list(self.asked),
@@ -200,59 +278,16 @@ class WarmProcess:
             raise EOFError("the warm process ended")
         return json.loads(data)
 
-    def spawn(
-        self, role: str, task: dict[str, Any], calls: socket.socket, limits: Limits | None = None
-    ) -> Process:
-        """Return a new copy, walled off and ready for orders.
-
-        Args:
-            role: "judge" or "student".
-            task: {"seed", "cell_output_bytes"}.
-            calls: the copy's end of the channel between judge and student.
-            limits: of this copy, if not those of all.
-
-        Raises:
-            SandboxError: no copy came.
-        """
-        ours, theirs = socket.socketpair()
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        request: dict[str, Any] = {"role": role, "limits": sandbox.as_json(limits or self.limits)}
-        if self.walls == "none":
-            self.folders.append(tempfile.mkdtemp(prefix="runtun-"))
-            request["folder"] = self.folders[-1]
-        try:
-            socket.send_fds(
-                self.socket, [json.dumps(request).encode()], [theirs.fileno(), calls.fileno()]
-            )
-            theirs.close()
-            if not select.select([ours], [], [], 60)[0]:
-                raise SandboxError("no copy of the warm process came")
-            # The kernel, not the copy, says which process wrote: its number as seen from here.
-            size = socket.CMSG_SPACE(_CREDENTIALS.size)
-            data, ancillary, _, _ = ours.recvmsg(1, size)
-            if data != b"+" or not ancillary:
-                raise SandboxError("a copy of the warm process did not wall itself off")
-            pid, _, _ = _CREDENTIALS.unpack(ancillary[0][2][: _CREDENTIALS.size])
-            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
-        except (OSError, SandboxError) as error:
-            ours.close()
-            raise SandboxError(str(error)) from None
-        self.forks += 1
-        process = Process(Channel(ours), pid, group=self.walls != "full")
-        try:
-            process.control.send(task, timeout=10)
-            process.control.receive(timeout=60)
-        except (OSError, EOFError, TimeoutError, ValueError) as error:
-            process.kill()
-            raise SandboxError(f"a copy of the warm process did not start: {error}") from None
-        return process
-
     def load(self, modules: Iterable[str], timeout: float = 180) -> None:
         """Import what is not imported yet, for copies to come.
 
         Raises:
             SandboxError: no answer came.
         """
+        with self._lock:
+            self._load(modules, timeout)
+
+    def _load(self, modules: Iterable[str], timeout: float) -> None:
         missing = [name for name in dict.fromkeys(modules) if name not in self.asked]
         if not missing:
             return
@@ -263,9 +298,40 @@ class WarmProcess:
         except (TimeoutError, EOFError, OSError, ValueError) as error:
             raise SandboxError(f"the warm process did not import: {error}") from None
 
+    def branch(self) -> Branch:
+        """Return a new branch: a process that shares this one's memory and makes copies alone.
+
+        Raises:
+            SandboxError: none came.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with self._lock:
+            try:
+                pid = self._request({"branch": True}, ours, [theirs])
+            except (OSError, SandboxError) as error:
+                ours.close()
+                theirs.close()
+                raise SandboxError(str(error)) from None
+            self.branches += 1
+            return Branch(ours, self, pid)
+
+    def leave(self) -> None:
+        """Note the end of a branch."""
+        with self._lock:
+            self.branches -= 1
+            if self.retired and not self.branches:
+                self.close()
+
+    def retire(self) -> None:
+        """End when the last branch has ended."""
+        with self._lock:
+            self.retired = True
+            if not self.branches:
+                self.close()
+
     def close(self) -> None:
         """End the warm process and all its copies."""
-        self.socket.close()
+        super().close()
         with contextlib.suppress(OSError):
             self.process.kill()
         with contextlib.suppress(Exception):
@@ -273,13 +339,44 @@ class WarmProcess:
         if self.staging is not None:
             with contextlib.suppress(OSError):
                 os.rmdir(self.staging)
-        for folder in self.folders:
-            _remove(folder)
+
+
+class Branch(Source):
+    """A worker's own warm process: forked from the first in milliseconds, sharing its memory.
+
+    Args:
+        ours: the socket for requests.
+        trunk: where it was forked from.
+        pid: its number as the grader sees it.
+    """
+
+    def __init__(self, ours: socket.socket, trunk: WarmProcess, pid: int) -> None:
+        super().__init__(ours, trunk.limits, trunk.walls)
+        self.trunk = trunk
+        self.knows = len(trunk.asked)
+        self.pid = pid
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the first process has imported nothing more since."""
+        return self.knows == len(self.trunk.asked)
+
+    def spawn(
+        self, role: str, task: dict[str, Any], calls: socket.socket, limits: Limits | None = None
+    ) -> Process:
+        """Return a new copy; see `Source`."""
+        process = super().spawn(role, task, calls, limits)
+        self.trunk.forks += 1
+        return process
+
+    def close(self) -> None:
+        """End the branch; its copies are ended by whoever asked for them."""
+        self.trunk.folders += self.folders  # a copy may still work in one
         self.folders.clear()
-
-
-def _remove(folder: str) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+        super().close()
+        with contextlib.suppress(OSError):
+            os.kill(self.pid, signal.SIGKILL)
+        self.trunk.leave()
 
 
 # Inside
@@ -301,10 +398,19 @@ def main(plan_text: str) -> None:
         if reason is not None:
             report = {"ready": False, "reason": reason}
     sock.send(json.dumps(report).encode())
-    while report["ready"]:
+    if report["ready"]:
+        _serve(sock, plan["walls"])
+
+
+def _serve(sock: socket.socket, walls: str) -> None:
+    """Fork for every request, until the grader closes the socket."""
+    while True:
         data, descriptors, _, _ = socket.recv_fds(sock, 1 << 16, 2)
         if not data:
             return
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:  # branches that have ended
+                pass
         request = json.loads(data)
         if "load" in request:
             gc.unfreeze()
@@ -318,15 +424,24 @@ def main(plan_text: str) -> None:
         pid = os.fork()
         if pid == 0:
             try:
-                _become(request, descriptors, Limits(**request["limits"]), plan["walls"])
+                if "branch" in request:
+                    _grow(sock, socket.socket(fileno=descriptors[0]), walls)
+                else:
+                    _become(request, descriptors, Limits(**request["limits"]), walls)
             finally:
                 os._exit(1)
         for descriptor in descriptors:
             os.close(descriptor)
-        if plan["walls"] == "full":
+        if walls == "full" and "branch" not in request:
             os.waitpid(pid, 0)  # the go-between; the copy itself is its child
-        else:
-            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+
+def _grow(old: socket.socket, new: socket.socket, walls: str) -> None:
+    """Be a branch: serve on a socket of one's own, and end with the process it came from."""
+    old.close()
+    sandbox.die_with_parent()
+    new.send(b"+")
+    _serve(new, walls)
 
 
 def preload(names: Sequence[str]) -> list[str]:
