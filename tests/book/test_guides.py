@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
 from book._ext.attacks import CASES, read_cases
 from book.source_checks import read_page
 from runtun.cli import build_parser
 from runtun.grading.check import check_notebook
 from runtun.grading.course import Course
+from runtun.grading.shards import Shard
 from runtun.grading.words import WORDS
 from tests.support import ROOT
 
 LANGUAGES = ("id", "en")
-GUIDES = ("for-students", "for-instructors", "for-translators", "threat-model")
+GUIDES = ("for-students", "for-instructors", "clusters", "for-translators", "threat-model")
 
 
 def guide(name: str, language: str) -> str:
@@ -100,6 +103,66 @@ def test_the_notes_that_are_explained_are_the_graders(language: str) -> None:
     notes = re.findall(r"^\| ([^|]+) \|", rows, re.MULTILINE)[1:]
     words = WORDS[language]
     assert sorted(notes) == sorted(words[name] for name in words if name.startswith("note."))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_recipes_that_were_not_run_say_so_and_are_well_formed(language: str) -> None:
+    text = guide("clusters", language)
+    mark = {"en": "not run here", "id": "tidak dijalankan di sini"}[language]
+    recipes = re.split(r"\n(?=.*\*\*(?:Slurm|Dask Gateway|Kubernetes)\*\*)", text)[1:]
+    assert len(recipes) == 4
+    assert all(mark in recipe.partition("\n")[0] for recipe in recipes)
+    for program in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        compile(program, "recipe", "exec")
+        for words in re.findall(r"main\((\[.*\])\)", program):
+            build_parser().parse_args(ast.literal_eval(words))
+    (manifests,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert [one["kind"] for one in yaml.safe_load_all(manifests)] == [
+        "Service", "Deployment", "Deployment"
+    ]  # fmt: skip
+    job = re.findall(
+        r"^(?:sbatch.*--wrap \")?runtun ([^\n\"]*(?:\"[^\"]*\")?[^\n\"]*)", text, re.MULTILINE
+    )
+    assert len(job) == 2
+    for command in job:
+        build_parser().parse_args(shlex.split(command.replace("$SLURM_ARRAY_TASK_ID", "3")))
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_dask_is_told_are_options_and_settings_of_dasks(language: str) -> None:
+    scheduler = pytest.importorskip("distributed.cli.dask_scheduler")
+    from dask import config
+    from distributed.cli import dask_worker
+
+    text = guide("clusters", language)
+    commands = re.findall(r"^dask (scheduler|worker) (.*)$", text, re.MULTILINE)
+    assert [name for name, _ in commands] == ["scheduler", "worker"]
+    for name, words in commands:
+        program = scheduler.main if name == "scheduler" else dask_worker.main
+        program.make_context(name, shlex.split(words))  # raises for an unknown option
+    exported = dict(re.findall(r"^export (DASK_\w+)=(.*)$", text, re.MULTILINE))
+    assert len(exported) == 8
+
+    def settings(tree: dict, path: str = "") -> list[str]:
+        found: list[str] = []
+        for name, value in tree.items():
+            here = f"{path}.{name}" if path else name
+            found += settings(value, here) if isinstance(value, dict) else [here]
+        return found
+
+    for name in settings(config.collect_env(exported)):
+        assert config.get(name, "unknown") != "unknown", name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_shard_that_is_shown_is_that_of_the_sample_class(language: str) -> None:
+    students = yaml.safe_load((ROOT / "samples" / "class.yml").read_text())["students"]
+    shown = re.search(r"shard (\d+/\d+): (\d+) of (\d+) submissions", guide("clusters", language))
+    assert shown is not None
+    shard = Shard.parse(shown[1])
+    assert int(shown[2]) == sum(shard.holds(student, "03-rnn") for student in students)
+    assert int(shown[3]) == len(students)
 
 
 @pytest.mark.slow
