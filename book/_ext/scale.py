@@ -37,9 +37,9 @@ _WORDS = {
     },
     "costs": {
         "id": "Satu kumpulan untuk tugas yang mengimpor Keras dan PyTorch memakan {core} detik di "
-        "satu inti prosesor. Proses penulis memerlukan {sqlite} milidetik untuknya bila buku nilainya "
-        "SQLite, dan {postgresql} milidetik bila PostgreSQL, saat {present} kumpulan sudah ada di "
-        "dalamnya. Maka penulislah yang menjadi batas mulai sekitar {limit_sqlite} inti dengan "
+        "satu inti prosesor. Proses penulis memerlukan {sqlite} milidetik untuknya bila buku "
+        "nilainya SQLite, dan {postgresql} milidetik bila PostgreSQL, saat {present} kumpulan sudah "
+        "ada di dalamnya. Maka penulislah yang menjadi batas mulai sekitar {limit_sqlite} inti dengan "
         "SQLite dan {limit_postgresql} inti dengan PostgreSQL.",
         "en": "A submission of an assignment that imports Keras and PyTorch takes a core {core} "
         "seconds. The writer needs {sqlite} milliseconds for it into SQLite and {postgresql} into "
