@@ -37,10 +37,10 @@ _WORDS = {
     },
     "costs": {
         "id": "Satu kumpulan untuk tugas yang mengimpor Keras dan PyTorch memakan {core} detik di "
-        "satu inti prosesor. Proses penulis memerlukan {sqlite} milidetik untuknya bila buku "
-        "nilainya SQLite, dan {postgresql} milidetik bila PostgreSQL, saat {present} kumpulan sudah "
-        "ada di dalamnya. Maka penulislah yang menjadi batas mulai sekitar {limit_sqlite} inti dengan "
-        "SQLite dan {limit_postgresql} inti dengan PostgreSQL.",
+        "satu inti prosesor. Proses penulis memerlukan {sqlite} milidetik untuknya bila "
+        "buku nilainya SQLite, dan {postgresql} milidetik bila PostgreSQL, saat {present} "
+        "kumpulan sudah ada di dalamnya. Maka penulislah yang menjadi batas mulai sekitar "
+        "{limit_sqlite} inti dengan SQLite dan {limit_postgresql} inti dengan PostgreSQL.",
         "en": "A submission of an assignment that imports Keras and PyTorch takes a core {core} "
         "seconds. The writer needs {sqlite} milliseconds for it into SQLite and {postgresql} into "
         "PostgreSQL, with {present} submissions already there. So the writer becomes the limit "
