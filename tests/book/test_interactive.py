@@ -196,7 +196,31 @@ def test_corners_of_a_gru_are_a_copy_a_simple_network_and_no_memory(live) -> Non
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", ["order", "windows", "gates", "corners"])
+@pytest.mark.parametrize(
+    ("first", "second", "sees"),
+    [
+        ("forwards", "forwards", "1 to 4"),
+        ("backwards", "backwards", "4 to 8"),
+        ("both ways", "forwards", "all"),
+        ("forwards", "both ways", "all"),
+        ("forwards", "backwards", "all"),
+    ],
+)
+def test_one_reader_of_the_future_is_enough_to_see_it(live, first, second, sees) -> None:
+    page = live("sees")
+    for layer, direction in (("first layer", first), ("second layer", second)):
+        page.get_by_role("group", name=layer).get_by_label(direction).check()
+    assert f"sees {'all inputs' if sees == 'all' else f'the inputs {sees}'}" in report(page)
+    low, high = (1, 8) if sees == "all" else map(int, sees.split(" to "))
+    assert page.locator(".reached-x").count() == high - low + 1
+    page.get_by_role("slider").press("Home")
+    if (first, second) == ("forwards", "forwards"):
+        assert "y1 sees input 1 only" in report(page)
+        assert page.locator(".reached-x").count() == 1
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["order", "windows", "gates", "corners", "sees"])
 def test_a_figure_fits_a_phone_and_keeps_its_description(live, name: str) -> None:
     page = live(name)
     assert page.locator("svg").get_attribute("aria-label") == "what it shows"
