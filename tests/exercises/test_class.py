@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ import yaml
 
 from runtun.cli import main
 from samples import make_class
+from tests.grading.test_postgres import content
+from tests.postgres import PostgresServer
 from tests.support import ROOT
 
 PLAN: dict[str, Any] = yaml.safe_load((ROOT / "samples" / "class.yml").read_text(encoding="utf-8"))
@@ -40,14 +44,26 @@ def test_class_holds_every_kind_of_submission() -> None:
     assert {"keras", "torch-cell"} < named, "both frameworks"
 
 
-@pytest.mark.slow
-def test_the_class_gets_the_grades_it_should(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    make_class.lay_out_course(tmp_path / "course")
-    code = main(["grade", str(tmp_path / "course"), PLAN["assignment"], "--json"])
+def grade(course: Path, *options: str) -> list[dict[str, Any]]:
+    """Grade the class as a person would; return its verdicts."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        code = main(["grade", str(course), PLAN["assignment"], "--json", *options])
     assert code == 1, "open questions and a broken file wait for a person"
-    verdicts = json.loads(capsys.readouterr().out)["submissions"]
+    return json.loads(out.getvalue())["submissions"]
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    """The class's course folder, graded, and the verdicts."""
+    course = tmp_path_factory.mktemp("class") / "course"
+    make_class.lay_out_course(course)
+    return course, grade(course)
+
+
+@pytest.mark.slow
+def test_the_class_gets_the_grades_it_should(graded: tuple[Path, list[dict[str, Any]]]) -> None:
+    verdicts = graded[1]
     broken = {v["student"]: v["reason"] for v in verdicts if v["status"] == "error"}
     assert not broken, "the grader itself failed"
     found = {
@@ -63,6 +79,17 @@ def test_the_class_gets_the_grades_it_should(
     for name, student in PLAN["students"].items():
         if student["expect"]["status"] != "rejected":
             assert languages[name] == student["language"]
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_the_class_goes_into_postgresql_as_into_sqlite(
+    graded: tuple[Path, list[dict[str, Any]]], postgres: PostgresServer
+) -> None:
+    course, verdicts = graded
+    url = postgres.new_database()
+    assert grade(course, "--db", url) == verdicts
+    assert content(url) == content(f"sqlite:///{course / 'gradebook.db'}")
 
 
 def test_laying_out_twice_removes_what_is_no_longer_handed_in(tmp_path: Path) -> None:
