@@ -15,6 +15,7 @@ from sphinx.errors import ExtensionError
 
 from book._ext.interactive import SCRIPTS, names
 from runtun.data.loaders import load_taylor
+from runtun.figures.convolution import receptive_field
 from tests.support import ROOT
 
 FIGURE = ".. figure:: {name}.png\n   :figclass: interactive-{name}\n   :alt: what it shows\n"
@@ -220,7 +221,27 @@ def test_one_reader_of_the_future_is_enough_to_see_it(live, first, second, sees)
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", ["order", "windows", "gates", "corners", "sees"])
+@pytest.mark.parametrize(("width", "layers"), [(2, 4), (3, 3), (4, 1)])
+def test_the_field_is_counted_as_the_formula_says(live, width: int, layers: int) -> None:
+    page = live("field")
+    for slider, value in zip(page.get_by_role("slider").all(), (width, layers), strict=True):
+        slider.fill(str(value))
+    field = receptive_field(width, [2**layer for layer in range(layers)])
+    assert f"= {field}. The last output sees {field} inputs" in report(page)
+
+
+@pytest.mark.browser
+def test_a_stack_that_begins_with_a_gap_has_holes(live) -> None:
+    page = live("field", "id")
+    assert "memerlukan 10 lapisan" in report(page)
+    page.get_by_label("2, 4, 8, 16, …", exact=True).check()
+    assert "menjangkau 31 langkah dan melihat 16 di antaranya" in report(page)
+    page.get_by_label("1, 1, 1, 1, …", exact=True).check()
+    assert "memerlukan 999 lapisan" in report(page)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["order", "windows", "gates", "field", "corners", "sees"])
 def test_a_figure_fits_a_phone_and_keeps_its_description(live, name: str) -> None:
     page = live(name)
     assert page.locator("svg").get_attribute("aria-label") == "what it shows"

@@ -1,8 +1,8 @@
-"""Figures of causal convolutions: what the last output can see, and what it did see."""
+"""Figures of convolutions: what kernels answer, what an output can see, and what it did see."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -98,4 +98,83 @@ def draw_receptive_field(
     last.set_xlabel("$t$")
     last.xaxis.set_major_locator(MaxNLocator(integer=True))
     last.set_xlim(-0.7, steps - 0.3)
+    return figure
+
+
+@styled
+def draw_responses(series: np.ndarray, responses: Mapping[str, np.ndarray]) -> Figure:
+    """Draw a series and, below it, what kernels slid over it answer.
+
+    Args:
+        series: the values (T,).
+        responses: label -> answers (T',), T' at most T, drawn from the first step on; at most
+            four.
+
+    Returns:
+        One row each, with axes of their own height and one time axis.
+
+    Raises:
+        ValueError: if there is no response, or one is longer than the series.
+
+    >>> figure = draw_responses(np.arange(5.0), {"(a)": np.ones(4)})
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['$x_t$', '(a)']
+    """
+    x = finite(series, "series")
+    if not responses:
+        raise ValueError("`responses` is empty: there is nothing to draw.")
+    for label, values in responses.items():
+        if np.ndim(values) != 1 or len(values) > len(x):
+            raise ValueError(
+                f"`responses[{label!r}]` must have shape (T',) with T' at most {len(x)}; received "
+                f"{np.shape(values)}."
+            )
+    rows = {"$x_t$": x} | {label: finite(v, label) for label, v in responses.items()}
+    figure, grid = new_figure(len(rows), 1, height=0.6 + 0.95 * len(rows), sharex=True)
+    colours = (INK, *PALETTE)
+    for axes, (label, values), colour in zip(grid[:, 0], rows.items(), colours, strict=False):
+        if values.min() < 0 < values.max():
+            axes.axhline(0, color=MUTED, linewidth=1)
+        axes.plot(np.arange(len(values)), values, color=colour, linewidth=1.5, linestyle="-")
+        axes.set_ylabel(label)
+    grid[-1, 0].set_xlabel("$t$")
+    figure.align_ylabels()
+    return figure
+
+
+@styled
+def draw_change(changes: Mapping[str, np.ndarray], start: int) -> Figure:
+    """Draw by how much outputs change when the inputs from one step on are changed.
+
+    Args:
+        changes: label -> size of the change of each output (T,), at least 0; all of one length.
+        start: the first step whose input was changed, marked with a dashed line.
+
+    Returns:
+        One row of bars for each label: orange before `start`, where a causal model shows none.
+
+    Raises:
+        ValueError: if there is nothing to draw, lengths differ, or a size is negative.
+
+    >>> figure = draw_change({"(a)": np.array([0.0, 1.0, 2.0])}, start=1)
+    >>> len(figure.axes[0].patches)
+    3
+    """
+    shapes = {np.shape(sizes) for sizes in changes.values()}
+    if len(shapes) != 1 or len(next(iter(shapes))) != 1:
+        raise ValueError(
+            f"`changes` must map labels to sizes of one shape, (T,); received {sorted(shapes)}."
+        )
+    figure, grid = new_figure(len(changes), 1, height=0.7 + 0.9 * len(changes), sharex=True)
+    for axes, (label, sizes) in zip(grid[:, 0], changes.items(), strict=True):
+        sizes = finite(sizes, f"changes[{label!r}]")
+        if sizes.min() < 0:
+            raise ValueError(f"`changes[{label!r}]` must be at least 0; pass absolute values.")
+        t = np.arange(len(sizes))
+        axes.bar(t, sizes, color=np.where(t < start, PALETTE[1], PALETTE[0]))
+        axes.axvline(start - 0.5, color=INK, linewidth=1.5, linestyle=(0, (4, 3)))
+        axes.set_ylabel(label, rotation=0, labelpad=14, va="center")
+        axes.set_yticks([0])
+    grid[-1, 0].set_xlabel("$t$")
+    grid[-1, 0].xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
