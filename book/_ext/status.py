@@ -90,7 +90,8 @@ def results_of(folder: Path) -> list[tuple[str, str]]:
     rows = []
     for path in sorted(folder.glob("**/*.json")):
         data = json.loads(path.read_text(encoding="utf-8"))
-        when = data.get("recorded") if isinstance(data, dict) else None
+        data = data if isinstance(data, dict) else {}
+        when = data.get("recorded") or data.get("environment", {}).get("date")
         committed = last_change(path)
         day = str(when)[:10] if when else committed.date().isoformat() if committed else "?"
         rows.append((path.relative_to(folder).as_posix(), day))

@@ -86,6 +86,22 @@ _WORDS: dict[str, dict[str, str]] = {
         "en": "No results are recorded in `results/` yet; every number in this book is computed "
         "while its page is built.",
     },
+    # the library
+    "floors": {"id": "Model dan lapisan", "en": "Models and layers"},
+    # tables of results
+    "model": {"id": "Model", "en": "Model"},
+    "mean": {"id": "Rata-rata", "en": "Mean"},
+    "spread": {"id": "Simpangan baku", "en": "Standard deviation"},
+    "seeds": {"id": "Benih", "en": "Seeds"},
+    "published": {"id": "Terbitan", "en": "Published"},
+    "reached": {"id": "Tercapai", "en": "Reached"},
+    "yes": {"id": "ya", "en": "yes"},
+    "no": {"id": "belum", "en": "no"},
+    "measured_on": {
+        "id": "Diukur pada {day}, prosesor {processor}, dengan {versions}.",
+        "en": "Measured on {day}, processor {processor}, with {versions}.",
+    },
+    "published_in": {"id": "Angka terbitan:", "en": "Published figures:"},
     "translation": {"id": "Kesegaran terjemahan", "en": "Freshness of the translation"},
     "last_change": {"id": "Perubahan terakhir", "en": "Last change"},
     "state": {"id": "Keadaan", "en": "State"},

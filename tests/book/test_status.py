@@ -32,7 +32,12 @@ def test_results_are_listed_with_their_day(tmp_path: Path):
     (tmp_path / "rnn").mkdir()
     (tmp_path / "rnn" / "waves.json").write_text('{"recorded": "2026-03-04T05:06:07Z"}')
     (tmp_path / "bare.json").write_text("{}")
-    assert results_of(tmp_path) == [("bare.json", "?"), ("rnn/waves.json", "2026-03-04")]
+    (tmp_path / "energy.json").write_text('{"environment": {"date": "2026-05-06"}}')
+    assert results_of(tmp_path) == [
+        ("bare.json", "?"),
+        ("energy.json", "2026-05-06"),
+        ("rnn/waves.json", "2026-03-04"),
+    ]
 
 
 def test_a_file_outside_a_repository_has_no_date(tmp_path: Path):

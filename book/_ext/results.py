@@ -1,0 +1,216 @@
+"""The `{results}` directive: a recorded experiment as tables, read from `results/NAME.json`.
+
+    ```{results} waves
+    :metrics: validation MSE, one step; validation MSE, ten steps
+    ```
+
+One table a metric (all of them without the option): mean, spread and number of seeds, the published
+figure where there is one, and whether ours reaches it. No number stands in the page's source.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from book._ext.status import make_table
+from book._ext.words import word
+
+HIGHER_IS_BETTER = {"%", "share of seeds"}
+NEITHER = {"weights", "powers of ten"}
+
+PIECES: dict[str, str] = {
+    # metrics
+    "validation MSE": "MSE validasi",
+    "MSE": "MSE",
+    "one step": "satu langkah",
+    "ten steps": "sepuluh langkah",
+    "recursive": "rekursif",
+    "shifted step": "langkah bergeser",
+    "fixed step": "langkah tetap",
+    "solved": "berhasil",
+    "sequences until solved": "runtun sampai berhasil",
+    "held-out accuracy": "akurasi pada data yang ditahan",
+    "training step": "langkah pelatihan",
+    "beside the simple RNN": "dibanding RNN sederhana",
+    "parameters": "parameter",
+    "next 24 hours": "24 jam ke depan",
+    "next day": "hari berikutnya",
+    "rail": "kereta",
+    "March to May 2019": "Maret sampai Mei 2019",
+    "beside tomorrow = today": "dibanding besok = hari ini",
+    "direction right": "arah benar",
+    "adding: solved": "penjumlahan: berhasil",
+    "adding: sequences until solved": "penjumlahan: runtun sampai berhasil",
+    "adding: held-out MSE": "penjumlahan: MSE pada data yang ditahan",
+    "copying: symbols said again rightly": "penyalinan: simbol yang diulang dengan benar",
+    "accuracy": "akurasi",
+    # units
+    "share of seeds": "bagian benih",
+    "sequences": "runtun",
+    "ratio": "rasio",
+    "weights": "bobot",
+    "boardings": "penumpang naik",
+    "powers of ten": "pangkat sepuluh",
+    # models
+    "naive": "naif",
+    "least squares": "kuadrat terkecil",
+    "linear": "linear",
+    "every step": "setiap langkah",
+    "one cycle": "satu siklus",
+    "simplified": "disederhanakan",
+    "layer-norm RNN 20-20": "RNN layer norm 20-20",
+    "forget bias 1": "bias forget 1",
+    "same as last week": "sama dengan minggu lalu",
+    "same day last week": "hari yang sama minggu lalu",
+    "ridge": "ridge",
+    "one week of demand": "permintaan satu minggu",
+    "corrects last week": "mengoreksi minggu lalu",
+    "corrects last week from one day": "mengoreksi minggu lalu dari satu hari",
+    "corrects last week from one week": "mengoreksi minggu lalu dari satu minggu",
+    "mean of both ridges that correct": "rata-rata kedua ridge yang mengoreksi",
+    "least squares on 56 days": "kuadrat terkecil dari 56 hari",
+    "multivariate": "multivariat",
+    "today and the mean return": "hari ini dan imbal hasil rata-rata",
+    "LSTM on returns": "LSTM pada imbal hasil",
+    "LSTM on prices": "LSTM pada harga",
+    "as PyTorch draws it": "bobot awal PyTorch",
+    "as Keras draws it": "bobot awal Keras",
+    "before training": "sebelum dilatih",
+    "after training": "sesudah dilatih",
+    "no mask": "tanpa mask",
+    "two ways": "dua arah",
+    "chrono": "chrono",
+    "easy": "mudah",
+    "normal": "normal",
+    "moderate": "sedang",
+    "hard": "sulit",
+    "nightmare": "mimpi buruk",
+}
+"""What names of models, metrics and units are made of, in Indonesian; the rest are names."""
+
+
+def say(text: str, language: str) -> str:
+    """Return the name of a model, metric or unit in the page's language.
+
+    >>> say("LSTM 20-20, every step", "id")
+    'LSTM 20-20, setiap langkah'
+    """
+    if language == "en":
+        return text
+    return ", ".join(_say_piece(piece) for piece in text.split(", "))
+
+
+def _say_piece(piece: str) -> str:
+    for english, indonesian in (("MAE, hour ", "MAE, jam "), ("hour ", "jam ")):
+        if piece.startswith(english):
+            return indonesian + piece[len(english) :]
+    if piece.startswith("Jacobian over "):
+        return piece.replace("Jacobian over ", "Jacobian sejauh ").replace(" steps", " langkah")
+    return PIECES.get(piece, piece)
+
+
+def number(value: float, language: str) -> str:
+    """Write a measured number with four digits, in the page's notation.
+
+    >>> number(0.0011506, "en"), number(5408.0, "en"), number(0.25, "id")
+    ('0.001151', '5,408', '0,25')
+    """
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    if language == "id":
+        text = text.translate(str.maketrans(",.", ".,"))
+    return text
+
+
+def reaches(row: Mapping[str, Any]) -> bool | None:
+    """Say whether our mean is as good as the published figure; None without one."""
+    if row.get("published") is None or row["unit"] in NEITHER:
+        return None
+    if row["unit"] in HIGHER_IS_BETTER:
+        return row["mean"] >= row["published"]
+    return row["mean"] <= row["published"]
+
+
+def table_of(rows: Sequence[Mapping[str, Any]], language: str) -> nodes.table:
+    """Return the table of one metric."""
+    published = any(row["published"] is not None for row in rows)
+    header = [word("model", language), word("framework", language), word("mean", language),
+              word("spread", language), word("seeds", language)]  # fmt: skip
+    if published:
+        header += [word("published", language), word("reached", language)]
+    lines = []
+    for row in rows:
+        line = [
+            say(row["model"], language),
+            "NumPy" if row["framework"] == "numpy" else _NAMES[row["framework"]],
+            number(row["mean"], language),
+            number(row["spread"], language) if row["spread"] is not None else "–",
+            str(len(row["values"])),
+        ]
+        if published:
+            has = row["published"] is not None
+            line.append(number(row["published"], language) if has else "–")
+            good = reaches(row)
+            key = {True: "yes", False: "no", None: None}[good]
+            line.append(word(key, language) if key else "–")
+        lines.append(line)
+    return make_table(header, lines)
+
+
+_NAMES = {"keras": "Keras", "torch": "PyTorch", "nnx": "Flax NNX", "scratch": "NumPy"}
+
+
+class ResultsDirective(SphinxDirective):
+    """Write the tables of one experiment."""
+
+    required_arguments = 1
+    option_spec: ClassVar[dict] = {"metrics": str}
+
+    def run(self) -> list[nodes.Node]:
+        """Return a table for each metric, and where and when it was measured."""
+        folder, name = Path(self.config.runtun_results), self.arguments[0]
+        path = folder / f"{name}.json"
+        if not path.is_file():
+            raise self.error(f"{path.name} is not recorded; run `runtun experiment {name}`")
+        self.env.note_dependency(str(path))
+        result = json.loads(path.read_text(encoding="utf-8"))
+        language = self.config.language
+        names = list(dict.fromkeys(row["metric"] for row in result["rows"]))
+        if "metrics" in self.options:
+            wanted = [part.strip() for part in self.options["metrics"].split(";")]
+            if unknown := [part for part in wanted if part not in names]:
+                raise self.error(f"{path.name} has no metric {unknown[0]!r}; it has {names}")
+            names = wanted
+        found: list[nodes.Node] = []
+        sources: list[str] = []
+        for metric in names:
+            rows = [row for row in result["rows"] if row["metric"] == metric]
+            sources += [row["source"] for row in rows if row["source"]]
+            unit = rows[0]["unit"]
+            shown = say(metric, language)
+            title = shown if unit in metric else f"{shown} ({say(unit, language)})"
+            found += [nodes.rubric("", title), table_of(rows, language)]
+        environment = result["environment"]
+        versions = environment["versions"]
+        used = ", ".join(f"{package} {version}" for package, version in versions.items())
+        measured = word("measured_on", language).format(
+            day=environment["date"], processor=environment["processor"], versions=used
+        )
+        found.append(nodes.paragraph("", measured, classes=["result-note"]))
+        if sources:
+            lead = word("published_in", language)
+            listed = "; ".join(dict.fromkeys(sources))
+            found.append(nodes.paragraph("", f"{lead} {listed}.", classes=["result-note"]))
+        return found
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the directive; `book._ext.status` holds the folder's setting."""
+    app.add_directive("results", ResultsDirective)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
