@@ -18,7 +18,15 @@ from runtun.grading.course import Arrival
 from runtun.grading.feedback import autograded_notebook, feedback_page
 from runtun.grading.gradebook import Mark
 from runtun.grading.intake import parse_document
-from runtun.grading.page import esc, markdown, output, sanitised, screen
+from runtun.grading.page import (
+    esc,
+    inert_markdown,
+    inert_output,
+    markdown,
+    output,
+    sanitised,
+    screen,
+)
 from runtun.grading.pipeline import make_task
 from runtun.grading.rebuild import rebuild
 from runtun.grading.report import (
@@ -138,6 +146,60 @@ def test_the_policy_allows_the_one_style_and_nothing_else(source: Bundle) -> Non
     assert f"style-src 'sha256-{digest}'" in policy.group(1)
     assert "default-src 'none'" in policy.group(1)
     assert "style=" not in found.partition("</style>")[2]
+
+
+LINKS = [
+    "[x](javascript:alert(1))",
+    "[x](  JaVaScript:alert(1) 'title')",
+    "[x](<javascript:alert(1)>)",
+    "[x](java&#115;cript:alert(1))",
+    "![x](javascript:alert(1))",
+    "[x](data:text/html;base64,PHNjcmlwdD4=)",
+    "[x][r]\n\n[r]: javascript:alert(1)",
+    "[x][r]\n\n[r]:\n  vbscript:alert(1)",
+    "<javascript:alert(1)>",
+    "[a [b](javascript:alert(1))](javascript:alert(2))",
+    "$\\href{javascript:alert(1)}{x}$",
+]
+
+
+@pytest.mark.parametrize("text", [ATTACK, *LINKS])
+def test_what_the_form_grader_renders_cannot_act(text: str) -> None:
+    """nbgrader's own page renders a student's Markdown and lets HTML and any link through."""
+    from bs4 import BeautifulSoup
+    from nbconvert.filters.markdown_mistune import markdown2html_mistune
+
+    soup = BeautifulSoup(markdown2html_mistune(inert_markdown(text)), "html.parser")
+    assert not soup.find(["script", "svg", "iframe", "object"])
+    for tag in soup.find_all(True):
+        for name, value in tag.attrs.items():
+            assert not name.startswith("on"), tag
+            assert not re.match(r"\s*(javascript|vbscript|data):", value, re.IGNORECASE), tag
+    assert "\\href" not in soup.get_text()
+
+
+def test_outputs_in_the_form_grader_are_text_true_pictures_and_clean_html() -> None:
+    kept = inert_output(
+        {
+            "output_type": "execute_result",
+            "metadata": {"text/html": {"isolated": True}},
+            "data": {
+                "text/plain": "<b>",
+                "text/html": f"<table><tr><td>1</td></tr></table>{ATTACK}$\\href{{x}}{{y}}$",
+                "image/png": PIXEL,
+                "image/jpeg": 'x" onerror="alert(1)',
+                "image/svg+xml": "<svg onload='alert(1)'/>",
+                "application/javascript": "alert(1)",
+                "text/markdown": ATTACK,
+            },
+        }
+    )
+    assert sorted(kept["data"]) == ["image/png", "text/html", "text/plain"]
+    assert kept["metadata"] == {}
+    assert "alert" not in kept["data"]["text/html"]
+    assert "href" in kept["data"]["text/html"]
+    assert "\\href" not in kept["data"]["text/html"]
+    assert kept["data"]["text/html"].startswith("<table>")
 
 
 def test_pictures_are_shown_only_if_they_are_pictures() -> None:

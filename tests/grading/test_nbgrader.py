@@ -5,18 +5,24 @@ Each test runs the real thing: nbgrader's converter with the settings of `nbgrad
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
@@ -202,6 +208,80 @@ def test_what_is_not_graded_yet_gets_no_page_and_stops_nobody(root: Path) -> Non
     assert "ani: p1 as it was handed in last is not graded yet" in result["log"]
     assert not (root / "feedback/ani/ps1/p1.html").exists()
     assert (root / "feedback/budi/ps1/p1.html").exists()
+
+
+@contextlib.contextmanager
+def form_grader(root: Path) -> Iterator[Callable[..., str]]:
+    """A Jupyter server with the form grader in a course; yields what asks it something."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    home = root.parent / "home"
+    home.mkdir()
+    settings = {"port": port, "root_dir": str(root), "open_browser": False, "allow_root": True}
+    settings |= {"jpserver_extensions": {"nbgrader.server_extensions.formgrader": True}}
+    command = [sys.executable, "-m", "jupyter_server", "--IdentityProvider.token=secret"]
+    command += [f"--ServerApp.{name}={value}" for name, value in settings.items()]
+    isolated = {"HOME": str(home), "JUPYTER_CONFIG_DIR": str(home), "PATH": PATH}
+    log = (root.parent / "server.log").open("w")
+    server = subprocess.Popen(
+        command, cwd=root, env={**os.environ, **isolated}, stdout=log, stderr=log
+    )
+
+    def ask(path: str, method: str = "GET") -> str:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/formgrader/{path}",
+            method=method,
+            headers={"Authorization": "token secret"},
+        )
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return answer.read().decode()
+
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                ask("api/assignments")
+                break
+            except urllib.error.URLError:
+                assert server.poll() is None, Path(log.name).read_text()
+                assert time.monotonic() < deadline, Path(log.name).read_text()
+                time.sleep(0.1)
+        yield ask
+    finally:
+        server.terminate()
+        server.wait(30)
+        log.close()
+
+
+@pytest.mark.slow
+def test_the_form_graders_buttons_and_pages_are_behind_the_walls(root: Path) -> None:
+    """Its page stands in the instructor's browser, beside a server that may run anything."""
+    require(find_bubblewrap(), "bubblewrap is not installed", "apt-get install bubblewrap")
+    acts = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+    spy = (
+        "import os\nfrom IPython.display import HTML, SVG, Javascript, Markdown, display\n"
+        f"display(HTML({acts!r}), Javascript('alert(3)'), Markdown({acts!r}))\n"
+        'display(SVG(\'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(4)"/>\'))\n'
+        f"SEEN = os.path.exists({str(root / 'gradebook.db')!r})\n"
+        "def square(x):\n    return None if SEEN else x * x\n"
+    )
+    hand_in(root, "ani", submission(square=spy, answer=f"**Mine.** {acts} [x](javascript:a)"))
+    with form_grader(root) as ask:
+        answer = json.loads(ask("api/submission/ps1/ani/autograde", "POST"))
+        assert answer["success"], answer
+        assert scores(root, "ani") == {"test_square": 2, "test_total": 3, "why": None}
+        listed = json.loads(ask("api/submitted_notebooks/ps1/p1"))
+        page = ask(f"submissions/{listed[0]['id']}")
+        assert json.loads(ask("api/assignment/ps1/generate_feedback", "POST"))["success"]
+    soup = BeautifulSoup(page, "html.parser")
+    assert soup.find("strong", string="Mine.")  # it is the student's notebook
+    assert not [tag for tag in soup.find_all("script") if "alert" in tag.get_text()]
+    for tag in soup.find_all(True):
+        for name, value in tag.attrs.items():
+            assert "alert" not in str(value), tag
+            assert not (name == "href" and str(value).startswith("javascript:a")), tag
+    feedback = (root / "feedback/ani/ps1/p1.html").read_text()
+    assert "default-src 'none'" in feedback
 
 
 @pytest.mark.slow

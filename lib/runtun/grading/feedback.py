@@ -13,7 +13,15 @@ from runtun.grading import intake
 from runtun.grading.course import Course
 from runtun.grading.gradebook import Mark
 from runtun.grading.journal import write_atomically
-from runtun.grading.page import esc, markdown, output, page, shortened
+from runtun.grading.page import (
+    esc,
+    inert_markdown,
+    inert_output,
+    markdown,
+    output,
+    page,
+    shortened,
+)
 from runtun.grading.rebuild import RebuiltCell
 from runtun.grading.session import Graded, Verdict, write_keys
 from runtun.grading.verdict import Score
@@ -94,7 +102,11 @@ def write_autograded(course: Course, verdict: Verdict) -> None:
 
 
 def autograded_notebook(graded: Graded) -> dict[str, Any]:
-    """Put together the notebook that ran, with its outputs and nbgrader's metadata."""
+    """Put together the notebook that ran, with its outputs and nbgrader's metadata.
+
+    The form grader shows it in the instructor's browser, next to a server that may run anything:
+    nothing of it may act there.
+    """
     records = graded.outcome.get("cells", {})
     cells = []
     if graded.result.status == "rejected":
@@ -110,12 +122,12 @@ def autograded_notebook(graded: Graded) -> dict[str, Any]:
             "metadata": metadata,
             "source": cell.edited if cell.edited is not None else cell.source,
         }
+        if cell.cell_type == "markdown" and cell.role in ("answer", "extra"):
+            entry["source"] = inert_markdown(cell.source)
         if cell.cell_type == "code":
-            entry["outputs"] = records.get(cell.id, {}).get("outputs", [])
+            outputs = records.get(cell.id, {}).get("outputs", [])
+            entry["outputs"] = [inert_output(one) for one in outputs]
             entry["execution_count"] = None
-            for output_ in entry["outputs"]:
-                if output_.get("output_type") == "execute_result":
-                    output_.setdefault("execution_count", None)
         elif cell.origin and cell.origin.attachments:
             entry["attachments"] = dict(cell.origin.attachments)
         cells.append(entry)

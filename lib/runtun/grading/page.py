@@ -11,6 +11,10 @@ from typing import Any
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _MAX_TEXT = 20_000
+# Before a link's target, in Markdown, that is neither the web nor a plain file name.
+_LINK = re.compile(r"(\]\(\s*|\]:\s*)(?!https?:|mailto:|attachment:|#|[\w./-]+(?:[)\s]|$))")
+# Commands with which a formula makes links or changes the page.
+_TEX = re.compile(r"\\(href|require|style|class|cssId|html\w*)(?![A-Za-z])")
 _MAX_PICTURE = 3 * 2**20
 
 _TAGS = {
@@ -125,6 +129,36 @@ def markdown(text: str) -> str:
     return sanitised(str(render(text[:_MAX_TEXT])))
 
 
+def inert_markdown(text: str) -> str:
+    """Take HTML, links that run something and formulas that do out of Markdown.
+
+    For renderers that let all of it through; what is left looks as the student meant it.
+
+    >>> inert_markdown("so a < b, *and* <b onclick=...>")
+    'so a < b, *and* &lt;b onclick=...>'
+    >>> inert_markdown("[a](https://a.org/) ![b](b.png) [c](javascript:c) [d]: java&#115;cript:d")
+    '[a](https://a.org/) ![b](b.png) [c](#javascript:c) [d]: #java&#115;cript:d'
+    """
+    text = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
+    return _TEX.sub(r"\\text{\1}", _LINK.sub(r"\1#", text))
+
+
+def inert_output(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a notebook output with nothing but text, true pictures and sanitised HTML."""
+    if "data" not in entry:
+        return dict(entry)
+    data = entry["data"]
+    kept = {"text/plain": data["text/plain"]} if "text/plain" in data else {}
+    for mime in ("image/png", "image/jpeg"):
+        content = _true_picture(data.get(mime))
+        if content:
+            kept[mime] = base64.b64encode(content).decode()
+    if isinstance(data.get("text/html"), str):
+        kept["text/html"] = _TEX.sub(r"\\text{\1}", sanitised(data["text/html"]))
+    counted = {"execution_count": None} if entry["output_type"] == "execute_result" else {}
+    return {**counted, **entry, "data": kept, "metadata": {}}
+
+
 def screen(text: str) -> str:
     """Show what a terminal would show at the end: no colours, progress bars in their last state.
 
@@ -161,14 +195,19 @@ def _pre(text: str, marker: str) -> str:
     return f'<pre class="out" tabindex="0">{esc(shortened(text, marker))}</pre>' if text else ""
 
 
-def _picture(mime: str, data: object) -> str:
+def _true_picture(data: object) -> bytes:
+    """Return the bytes of a PNG or JPEG; none for what only claims to be one."""
     if not isinstance(data, str) or len(data) > _MAX_PICTURE:
-        return ""
+        return b""
     try:
         content = base64.b64decode(data, validate=False)
     except ValueError:
-        return ""
-    # What is not the picture it says it is, is not shown.
-    if not content.startswith((b"\x89PNG\r\n", b"\xff\xd8\xff")):
+        return b""
+    return content if content.startswith((b"\x89PNG\r\n", b"\xff\xd8\xff")) else b""
+
+
+def _picture(mime: str, data: object) -> str:
+    content = _true_picture(data)
+    if not content:
         return ""
     return f'<p><img alt="" src="data:{mime};base64,{base64.b64encode(content).decode()}"></p>'
