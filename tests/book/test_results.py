@@ -1,0 +1,58 @@
+"""Recorded results on the pages: in the page's language, and each with its place."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from book._ext.results import PIECES, number, reaches, say
+from book.source_checks import read_page
+from runtun.experiments.catalogue import EXPERIMENTS
+from tests.support import ROOT
+
+RECORDED = sorted(
+    path.stem for path in (ROOT / "results").glob("*.json") if path.stem in EXPERIMENTS
+)
+NAMES = re.compile(
+    r"(?:Simple)?(?:RNN|LSTM|GRU|WaveNet|TCN|Transformer|Conv1D|Dense|Naive Bayes|MAE|RMSE|MSE)\b"
+)
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_every_recorded_experiment_is_on_the_page(language: str) -> None:
+    page = read_page((ROOT / "book" / language / "results.md").read_text(encoding="utf-8"))
+    shown = [d.argument for d in page.directives if d.name == "results"]
+    assert sorted(shown) == RECORDED
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_every_name_has_words_in_indonesian(name: str) -> None:
+    rows = json.loads((ROOT / "results" / f"{name}.json").read_text(encoding="utf-8"))["rows"]
+    for text in {row[key] for row in rows for key in ("model", "metric", "unit")}:
+        for piece in text.split(", "):
+            known = piece in PIECES or say(piece, "id") != piece or NAMES.match(piece)
+            assert known or not re.search(r"[a-z]{3}", piece), piece
+
+
+def test_names_and_numbers_follow_the_language() -> None:
+    assert say("LSTM, forget bias 1, hard", "id") == "LSTM, bias forget 1, sulit"
+    assert say("MAE, hour 3", "id") == "MAE, jam 3"
+    assert number(0.0011506, "id") == "0,001151"
+    assert number(31390.0, "id") == "31.390"
+
+
+@pytest.mark.parametrize(
+    ("unit", "mean", "published", "good"),
+    [
+        ("MSE", 0.002, 0.003, True),
+        ("MSE", 0.004, 0.003, False),
+        ("%", 99.0, 98.0, True),
+        ("%", 97.0, 98.0, False),
+        ("MSE", 0.002, None, None),
+        ("weights", 5, 6, None),
+    ],
+)
+def test_what_counts_as_reached(unit: str, mean: float, published: float | None, good) -> None:
+    assert reaches({"unit": unit, "mean": mean, "published": published}) is good
