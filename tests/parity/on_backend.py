@@ -7,9 +7,11 @@ import json
 
 import keras
 import numpy as np
+import torch
 
 import runtun.keras
 import runtun.scratch
+import runtun.torch
 
 B, T, D, H, K = 3, 6, 2, 5, 4
 
@@ -31,6 +33,7 @@ def models(floor, options):
             floor.RNN(floor.GRUCell(D, H, **options()), return_sequences=True),
             floor.RNN(floor.SimpleRNNCell(D, H, **options()), return_sequences=True),
         ),
+        "self-attention": floor.CausalSelfAttention(D, 2, **options()),
         "strided convolution": floor.Conv1D(D, H, 3, stride=2, **options()),
         "causal convolution": floor.CausalConv1D(D, H, 2, dilation=2, **options()),
         "stacked": floor.Stacked(
@@ -59,6 +62,45 @@ def gradients(model, x, d_outputs):
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(model(x) * d_outputs)
     return tape.gradient(loss, [v.value for v in model.trainable_variables])
+
+
+def whole_models(rng):
+    """Outputs of models that exist in Keras and PyTorch only, from both, by name."""
+    x = rng.normal(size=(B, 9, D)).astype("float32")
+    ids = rng.integers(3, 8, size=(B, 9))
+    ids[1, 5:] = 0
+    previous = rng.integers(3, 8, size=(B, 4))
+    cases = {
+        "stack": (("RecurrentStack", D, H + 1), {"num_layers": 2, "bidirectional": True}, (x,)),
+        "wavenet": (("WaveNet", D, 4), {"num_layers": 2}, (x,)),
+        "tcn": (("TCN", D, 4), {"num_layers": 2}, (x,)),
+        "conv gru": (("ConvGRU", D, 4), {"channels": 3}, (x,)),
+        "transformer": (("Transformer", 8, 4), {"tokens": True, "num_heads": 2}, (ids,)),
+        "series": (("SeriesSeq2Seq", D, 4, 3), {}, (x,)),
+        "sentiment": (("SentimentClassifier", 8, 3, 4), {"bidirectional": True}, (ids,)),
+        "characters": (("CharLanguageModel", 8, 4), {"cell": "gru"}, (ids,)),
+        "translation": (("Seq2Seq", 8, 8, 3, 4), {"attention": "additive"}, (ids, previous)),
+        "sampled translation": (("Seq2Seq", 8, 8, 3, 4), {"attention": "dot"}, (ids, previous)),
+    }
+    if keras.backend.backend() == "jax":  # which compiles every operation of every shape
+        cases = {name: cases[name] for name in ("stack", "transformer", "sampled translation")}
+    for name, ((kind, *sizes), arguments, inputs) in cases.items():
+        ours, theirs = (
+            getattr(floor, kind)(*sizes, **arguments, rng=np.random.default_rng(4))
+            for floor in (runtun.keras, runtun.torch)
+        )
+        training = name.startswith("sampled")
+        if training:  # every token is the model's own: no coins, the same on both floors
+            ours.set_sampling(1.0)
+            theirs.set_sampling(1.0)
+            outputs = ours(*inputs, training=True)
+        else:
+            outputs = ours(*inputs)
+        with torch.no_grad():
+            expected = theirs.train(training)(*(torch.tensor(array) for array in inputs))
+        if isinstance(expected, tuple):
+            expected, outputs = expected[0], outputs[0]
+        yield name, expected.numpy(), keras.ops.convert_to_numpy(outputs)
 
 
 def main():
@@ -93,6 +135,13 @@ def main():
         )
         outputs = keras.ops.convert_to_numpy(outputs)
         found["differences"][name] = float(np.abs(outputs - expected).max())
+    found["differences"] |= {
+        name: float(np.abs(of_keras - of_torch).max())
+        for name, of_torch, of_keras in whole_models(rng)
+    }
+    found["float64"] = keras.backend.standardize_dtype(
+        runtun.keras.Dense(D, H, dtype="float64")(x.astype("float64")).dtype
+    )
     print(json.dumps(found))
 
 
