@@ -266,18 +266,27 @@ def test_a_grader_that_hangs_does_not_hang_the_others(
 
 
 def test_a_row_that_the_form_grader_holds_is_waited_for(
-    root: Path, postgres: PostgresServer, capsys
+    root: Path, postgres: PostgresServer
 ) -> None:
     url = postgres.new_database()
     main(["grade", str(root), "ps1", "--db", url])
-    hand_in(root, "ani", submission(square="def square(x): return 0", answer="Changed."))
+    hand_in(root, "ani", submission(square="def square(x): return 0"))
+    failing = ScriptedRunner({"test_square": "error"})
+    committed = threading.Event()
     engine = create_engine(url)
     with engine.connect() as person:
-        person.execute(text("update grade set manual_score = 1.5, needs_manual_grade = false"))
-        release = threading.Timer(1.0, person.commit)
+        person.execute(text("update grade set manual_score = 1.5"))
+
+        def commit() -> None:
+            person.commit()
+            committed.set()
+
+        release = threading.Timer(2.0, commit)
         release.start()
-        code = main(["grade", str(root), "ps1", "--db", url])
+        Session(Course(root, db_url=url), "ps1", failing.identity).grade(lambda: failing)
+        assert committed.is_set(), "it wrote a row that somebody else had not let go of"
         release.join()
     engine.dispose()
-    assert code == 1, capsys.readouterr().err
-    assert {row[4] for row in content(url)["grades"]} == {1.5}, "the person's marks are there"
+    found = {row[1:3]: row[3:5] for row in content(url)["grades"]}
+    assert found["ani", "test_square"] == (0, 1.5), "the new score, and the person's mark"
+    assert {mark for _, mark in found.values()} == {1.5}

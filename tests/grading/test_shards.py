@@ -19,16 +19,19 @@ STUDENTS = ("ani", "budi", "citra", "dewi")
 EVERYBODY = (*STUDENTS, "broken", "idle")
 
 
+class Deciding(ScriptedRunner):
+    """A runner for whom the state of a test follows from the student's text."""
+
+    def run(self, task: dict[str, Any]) -> dict[str, Any]:
+        wrong = "x + x" in json.dumps(task)
+        self.states = {"test_square": "error" if wrong else "ok"}
+        return super().run(task)
+
+
 @pytest.fixture
 def runners(monkeypatch) -> list[ScriptedRunner]:
-    """Every runner that a command makes; the state of a test follows from the student's text."""
+    """Every runner that a command makes."""
     made: list[ScriptedRunner] = []
-
-    class Deciding(ScriptedRunner):
-        def run(self, task: dict[str, Any]) -> dict[str, Any]:
-            wrong = "x + x" in json.dumps(task)
-            self.states = {"test_square": "error" if wrong else "ok"}
-            return super().run(task)
 
     def make(**_: Any) -> ScriptedRunner:
         made.append(Deciding())
@@ -38,11 +41,9 @@ def runners(monkeypatch) -> list[ScriptedRunner]:
     return made
 
 
-@pytest.fixture
-def root(tmp_path: Path, runners: list[ScriptedRunner]) -> Path:
+def lay_out(root: Path) -> Path:
     """A course with work of every kind, each student's different."""
-    shutil.copytree(COURSE, tmp_path / "course")
-    root = tmp_path / "course"
+    shutil.copytree(COURSE, root)
     for number, student in enumerate(STUDENTS):
         body = "x + x" if number % 3 == 1 else "x * x"
         hand_in(root, student, submission(square=f"def square(x):\n    return {body}  # {student}"))
@@ -52,6 +53,30 @@ def root(tmp_path: Path, runners: list[ScriptedRunner]) -> Path:
         "student,assignment,arrived\nani,ps1,2026-09-15T01:59:00+07:00\n"
     )
     return root
+
+
+@pytest.fixture
+def root(tmp_path: Path, runners: list[ScriptedRunner]) -> Path:
+    """A course of which nothing is graded."""
+    return lay_out(tmp_path / "course")
+
+
+@pytest.fixture(scope="module")
+def both_halves(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A course of which two shards have run; look, don't touch."""
+    root = lay_out(tmp_path_factory.mktemp("halves") / "course")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(commands, "make_runner", lambda **_: Deciding())
+        for shard in ("1/2", "2/2"):
+            assert main(["grade", str(root), "ps1", "--shard", shard]) == 0
+    return root
+
+
+@pytest.fixture
+def halved(both_halves: Path, tmp_path: Path, runners: list[ScriptedRunner]) -> Path:
+    """The same, of one's own."""
+    shutil.copytree(both_halves, tmp_path / "course")
+    return tmp_path / "course"
 
 
 def run(capsys, *arguments: object) -> tuple[int, str, str]:
@@ -153,20 +178,20 @@ def test_nothing_to_merge_is_one_clear_line(root: Path, tmp_path: Path, capsys) 
     assert "holds no finished shard" in err
 
 
-def test_merging_again_changes_nothing(root: Path, capsys) -> None:
-    grade_shards(capsys, root, 2)
-    run(capsys, "merge", root, "ps1")
-    journal = sorted((root / ".runtun" / "journal").rglob("*.json"))
-    before = rows(root), grades(root), [path.stat().st_mtime_ns for path in journal]
-    code, out, _ = run(capsys, "merge", root, "ps1")
+def test_merging_again_changes_nothing(halved: Path, capsys) -> None:
+    run(capsys, "merge", halved, "ps1")
+    journal = sorted((halved / ".runtun" / "journal").rglob("*.json"))
+    before = rows(halved), grades(halved), [path.stat().st_mtime_ns for path in journal]
+    code, out, _ = run(capsys, "merge", halved, "ps1")
     assert (code, "(0 notebooks run)" in out) == (1, True)
-    assert (rows(root), grades(root), [path.stat().st_mtime_ns for path in journal]) == before
+    assert (rows(halved), grades(halved), [path.stat().st_mtime_ns for path in journal]) == before
 
 
-def test_a_shard_run_again_runs_nothing(root: Path, runners: list[ScriptedRunner], capsys) -> None:
-    grade_shards(capsys, root, 2)
+def test_a_shard_run_again_runs_nothing(
+    halved: Path, runners: list[ScriptedRunner], capsys
+) -> None:
     runners.clear()
-    grade_shards(capsys, root, 2)
+    grade_shards(capsys, halved, 2)
     assert ran(runners) == 0
 
 
@@ -194,44 +219,41 @@ def test_shards_that_ran_elsewhere_are_named_by_folder(root: Path, tmp_path: Pat
 
 
 def test_the_same_shard_twice_is_fine_if_it_says_the_same(
-    root: Path, tmp_path: Path, capsys
+    halved: Path, tmp_path: Path, capsys
 ) -> None:
-    grade_shards(capsys, root, 2)
-    shutil.copytree(part(root, "1-of-2"), tmp_path / "copy")
-    shards = part(root, "1-of-2").parent
-    assert run(capsys, "merge", root, "ps1", shards, tmp_path / "copy")[0] == 1
-    assert len({student for student, _ in rows(root)}) == len(EVERYBODY)
+    shutil.copytree(part(halved, "1-of-2"), tmp_path / "copy")
+    shards = part(halved, "1-of-2").parent
+    assert run(capsys, "merge", halved, "ps1", shards, tmp_path / "copy")[0] == 1
+    assert len({student for student, _ in rows(halved)}) == len(EVERYBODY)
 
 
 def test_the_same_shard_twice_with_other_verdicts_is_refused(
-    root: Path, tmp_path: Path, capsys
+    halved: Path, tmp_path: Path, capsys
 ) -> None:
-    grade_shards(capsys, root, 2)
     copy = tmp_path / "copy"
-    shutil.copytree(part(root, "1-of-2"), copy)
+    shutil.copytree(part(halved, "1-of-2"), copy)
     keys = json.loads((copy / "shard.json").read_text())["submissions"]
     student, key = next((s, k["p1"]) for s, k in keys.items() if s in STUDENTS)
     path = copy / "journal" / key[:2] / f"{key}.json"
     outcome = json.loads(path.read_text())
     outcome["seconds"]["total"] = 99.0  # how long it took is no verdict
     path.write_text(json.dumps(outcome))
-    shards = part(root, "1-of-2").parent
-    assert run(capsys, "merge", root, "ps1", shards, copy)[0] == 1
+    shards = part(halved, "1-of-2").parent
+    assert run(capsys, "merge", halved, "ps1", shards, copy)[0] == 1
     outcome["cells"]["test_total"]["state"] = "timeout"
     path.write_text(json.dumps(outcome))
-    code, _, err = run(capsys, "merge", root, "ps1", shards, copy)
+    code, _, err = run(capsys, "merge", halved, "ps1", shards, copy)
     assert code == 2
     assert "shard 1/2 is there twice" in err
     assert f"they differ about {student};" in err
 
 
-def test_shards_of_different_divisions_are_not_mixed(root: Path, capsys) -> None:
-    grade_shards(capsys, root, 2)
-    grade_shards(capsys, root, 3, 1)
-    code, _, err = run(capsys, "merge", root, "ps1")
+def test_shards_of_different_divisions_are_not_mixed(halved: Path, capsys) -> None:
+    grade_shards(capsys, halved, 3, 1)
+    code, _, err = run(capsys, "merge", halved, "ps1")
     assert (code, "different divisions: of 2 and of 3" in err) == (2, True)
-    halves = [part(root, "1-of-2"), part(root, "2-of-2")]
-    assert run(capsys, "merge", root, "ps1", *halves)[0] == 1
+    halves = [part(halved, "1-of-2"), part(halved, "2-of-2")]
+    assert run(capsys, "merge", halved, "ps1", *halves)[0] == 1
 
 
 def set_limit(root: Path) -> None:
@@ -281,15 +303,14 @@ def lose_a_result(root: Path) -> None:
     ],
 )
 def test_what_does_not_belong_together_is_refused_before_anything_is_written(
-    root: Path, capsys, change: Any, message: str
+    halved: Path, capsys, change: Any, message: str
 ) -> None:
-    grade_shards(capsys, root, 2)
-    change(root)
-    code, out, err = run(capsys, "merge", root, "ps1")
+    change(halved)
+    code, out, err = run(capsys, "merge", halved, "ps1")
     assert (code, out, len(err.splitlines())) == (2, "", 1)
     assert message in err
-    assert not (root / "gradebook.db").exists()
-    assert not (root / ".runtun" / "journal").exists()
+    assert not (halved / "gradebook.db").exists()
+    assert not (halved / ".runtun" / "journal").exists()
 
 
 def test_results_without_a_sandbox_are_taken_if_one_says_so(root: Path, capsys) -> None:
