@@ -132,7 +132,8 @@ class ApiDirective(SphinxDirective):
         for part, entries in read_library(folder, leave_out=("grading",)).items():
             for path in {ROOT / "lib" / Path(*entry.module.split(".")) for entry in entries}:
                 self.env.note_dependency(str(path.with_suffix(".py")))
-            title = word("floors", language) if part == "floors" else f"{folder.name}.{part}"
+            own = folder.name if part == folder.name else f"{folder.name}.{part}"
+            title = word("floors", language) if part == "floors" else own
             section = nodes.section("", nodes.title("", title), ids=[f"api-{part}"])
             for entry in entries:
                 section += self.entry(entry)
@@ -143,7 +144,9 @@ class ApiDirective(SphinxDirective):
     def entry(entry: Entry) -> nodes.Node:
         """Return one name, folded."""
         summary = api_summary("", "", nodes.literal("", entry.signature))
-        summary += nodes.inline("", f" {entry.summary}")
+        summary += nodes.Text(" ")
+        for number, piece in enumerate(entry.summary.split("`")):  # `x` is code
+            summary += nodes.literal("", piece) if number % 2 else nodes.Text(piece)
         where = " · ".join(entry.floors) or entry.module
         node = api_entry("", summary, nodes.paragraph("", where, classes=["api-where"]))
         node += nodes.literal_block("", entry.text, language="text", classes=["api-text"])
