@@ -37,6 +37,7 @@ from runtun.grading.report import (
     similar_csv,
 )
 from runtun.grading.session import Graded, Verdict
+from runtun.grading.similarity import Pair
 from runtun.grading.verdict import judge, nothing_earned
 from runtun.grading.words import WORDS
 from tests.grading.support import ScriptedRunner, bundle, released, submission
@@ -376,7 +377,9 @@ def test_pages_are_accessible_and_fit_the_screen(
     found = verdict(source, states, submission(square=long))
     refused = nothing_earned(source, "rejected", "empty")
     other = Verdict("zoe", "ps1", {"p1": Graded(refused, rebuild(source, None))}, Path())
-    pages = [shown(found), shown(other), report_page("ps1", [found, other], "id")]
+    found.notes = (f"reached: open /home/teacher/{'a-long-name/' * 20}", "no_walls")
+    pairs = [Pair("ani", "zoe", 0.9, 0.1)]
+    pages = [shown(found), shown(other), report_page("ps1", [found, other], "id", pairs)]
     for text in pages:
         (tmp_path / "page.html").write_text(text)
         for bypass in (False, True):  # axe itself is a script, which the policy forbids
