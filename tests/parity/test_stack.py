@@ -104,6 +104,50 @@ def test_both_ways_equals_the_layers_written_out(x):
     np.testing.assert_allclose(run(fused, x)[0], expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("fresh", [False, True])
+def test_padding_is_passed_over_as_packed_sequences_pass_it(cell, bidirectional, fresh, x, mask):
+    """Outputs, states and all gradients, whichever way around the padding is taken."""
+    layer = stack("torch", cell=cell, bidirectional=bidirectional)
+    state = None if fresh else layer.initial_state(B)
+    rng = np.random.default_rng(6)
+    if not fresh:
+        state = tuple(
+            type(part)(*(torch.tensor(rng.normal(size=(B, H))) for _ in part)) for part in state
+        )
+    lengths = torch.tensor(mask.sum(axis=1))
+    d_outputs = torch.tensor(rng.normal(size=(B, T, H)))
+    d_state = torch.tensor(rng.normal(size=(B, H)))
+
+    def results(run):
+        tensor = torch.tensor(x, requires_grad=True)
+        outputs, after = run(tensor)
+        loss = (outputs * d_outputs).sum() + sum((part * d_state).sum() for part in after)
+        wanted = [tensor, *(p for p in layer.parameters() if p.requires_grad)]
+        return [outputs, *after, *torch.autograd.grad(loss, wanted)]
+
+    def ours(tensor):
+        outputs, after = layer(tensor, state, torch.tensor(mask))
+        return outputs, after[0]
+
+    def packed(tensor):
+        module = layer.layers[0]
+        before = [layer._split(part) for part in (layer.initial_state(B) if fresh else state)[0]]
+        sequences = torch.nn.utils.rnn.pack_padded_sequence(
+            tensor, lengths, batch_first=True, enforce_sorted=False
+        )
+        outputs, after = module(sequences, tuple(before) if len(before) > 1 else before[0])
+        outputs, _ = torch.nn.utils.rnn.pad_packed_sequence(
+            outputs, batch_first=True, total_length=T
+        )
+        after = after if isinstance(after, tuple) else (after,)
+        return outputs, [part.transpose(0, 1).flatten(1) for part in after]
+
+    for found, expected in zip(results(ours), results(packed), strict=True):
+        np.testing.assert_allclose(found.detach(), expected.detach(), rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("floor", FLOORS)
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_carried_state_continues_the_sequence(floor, cell, x):

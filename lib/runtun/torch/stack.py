@@ -111,7 +111,8 @@ class RecurrentStack(nn.Module):
         size = expect(x, "B T D", D=self.input_size)
         check_floats(self, x)
         lengths = None if mask is None else right_padded(mask, size["B"], size["T"])
-        if state is None:
+        fresh = state is None
+        if fresh:
             state = self.initial_state(size["B"])
         after = []
         for i, (layer, layer_state) in enumerate(zip(self.layers, state, strict=True)):
@@ -120,26 +121,26 @@ class RecurrentStack(nn.Module):
             if self.recurrent_dropout and self.training:
                 x, layer_state = self._run_with_dropout(layer, x, layer_state, mask)
             else:
-                x, layer_state = self._run(layer, x, layer_state, lengths)
+                x, layer_state = self._run(layer, x, layer_state, lengths, fresh)
             after.append(layer_state)
         return x, tuple(after)
 
     def _run(
-        self, layer: nn.Module, x: Tensor, state: Any, lengths: Tensor | None
+        self, layer: nn.Module, x: Tensor, state: Any, lengths: Tensor | None, fresh: bool
     ) -> tuple[Tensor, Any]:
-        """Run one layer of PyTorch, over packed sequences where their lengths differ."""
+        """Run one layer of PyTorch, past the padding where lengths differ."""
         # PyTorch wants (directions, B, H / directions).
         before = [self._split(value) for value in state]
         before = before[0] if len(before) == 1 else tuple(before)
         if lengths is None:
             x, after = layer(x, before)
+        elif self.cell == "lstm" and (fresh or not self.bidirectional):
+            x, after = pass_over_padding(layer, x, before, lengths)
         elif self.cell != "lstm" and not self.bidirectional:
-            # The padding comes last and h is an output, so cutting does, and costs less.
+            # The padding comes last and h is an output, so cutting does.
             h, _ = layer(x, before)
-            last = h[torch.arange(len(h)), lengths - 1]
-            steps = torch.arange(h.shape[1])
-            inside = (steps < lengths[:, None]).to(h.device)
-            x, after = h * inside[..., None], last[None]
+            after = at_the_end(h, lengths)[None]
+            x = h * inside(h, lengths)
         else:
             packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
             packed, after = layer(packed, before)
@@ -174,6 +175,45 @@ class RecurrentStack(nn.Module):
 
 
 WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+BOLT = 1e4  # the sigmoid of it is 1, and of its negative 0, exactly
+
+
+def pass_over_padding(
+    layer: nn.LSTM, x: Tensor, before: tuple[Tensor, Tensor], lengths: Tensor
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Run an LSTM over sequences padded on the right, as over packed ones but twice as fast.
+
+    PyTorch has a kernel for all steps of an LSTM on the CPU, but not for packed sequences. So one
+    more feature says where padding is, and its weights bolt the gates there: input shut, forget
+    open. The cell state stays what it is, exactly: in the direction of time that of the last real
+    step, and backward zero until the first one. No gradient passes a bolted gate.
+    """
+    H = layer.hidden_size
+    directions = ["", "_reverse"] if layer.bidirectional else [""]
+    weights = []
+    for end in directions:
+        W, U, b_input, b_recurrent = (getattr(layer, f"{name}_l0{end}") for name in WEIGHTS)
+        bolts = W.new_zeros(4 * H, 1)
+        bolts[:H], bolts[H : 2 * H] = -BOLT, BOLT
+        weights += [torch.cat([W, bolts], dim=1), U, b_input, b_recurrent]
+    real = inside(x, lengths)
+    y, h, c = torch.lstm(
+        torch.cat([x, 1 - real], dim=-1), before, weights, True, 1, 0.0, layer.training,
+        layer.bidirectional, True,
+    )  # fmt: skip
+    last = at_the_end(y[..., :H], lengths)[None]  # backward, h has met all padding before
+    return y * real, (torch.cat([last, h[1:]]), c)
+
+
+def inside(x: Tensor, lengths: Tensor) -> Tensor:
+    """Return 1 for the real steps of (B, T, D) and 0 for padding: (B, T, 1)."""
+    real = torch.arange(x.shape[1]) < lengths[:, None]
+    return real[..., None].to(x)
+
+
+def at_the_end(x: Tensor, lengths: Tensor) -> Tensor:
+    """Return of (B, T, D) the last real step of each sequence: (B, D)."""
+    return x[torch.arange(len(x), device=x.device), lengths.to(x.device) - 1]
 
 
 def step_with_dropout(
