@@ -37,15 +37,16 @@ _WORDS = {
     },
     "costs": {
         "id": "Satu kumpulan untuk tugas yang mengimpor Keras dan PyTorch memakan {core} detik di "
-        "satu inti prosesor. Proses penulis memerlukan {sqlite} milidetik untuknya bila "
-        "buku nilainya SQLite, dan {postgresql} milidetik bila PostgreSQL, saat {present} "
-        "kumpulan sudah ada di dalamnya. Maka penulislah yang menjadi batas mulai sekitar "
-        "{limit_sqlite} inti dengan SQLite dan {limit_postgresql} inti dengan PostgreSQL.",
+        "satu inti prosesor. Proses penulis memerlukan {sqlite} milidetik waktu prosesor "
+        "untuknya bila buku nilainya SQLite, dan {postgresql} milidetik bila PostgreSQL, "
+        "saat {present} kumpulan sudah ada di dalamnya; waktu menunggu disk tidak dihitung. "
+        "Maka penulislah yang menjadi batas mulai sekitar {limit_sqlite} inti dengan SQLite "
+        "dan {limit_postgresql} inti dengan PostgreSQL.",
         "en": "A submission of an assignment that imports Keras and PyTorch takes a core {core} "
-        "seconds. The writer needs {sqlite} milliseconds for it into SQLite and {postgresql} into "
-        "PostgreSQL, with {present} submissions already there. So the writer becomes the limit "
-        "from about {limit_sqlite} cores on with SQLite, and from {limit_postgresql} with "
-        "PostgreSQL.",
+        "seconds. The writer needs {sqlite} milliseconds of processor time for it into "
+        "SQLite and {postgresql} into PostgreSQL, with {present} submissions already there; "
+        "waiting for the disk is not counted. So the writer becomes the limit from about "
+        "{limit_sqlite} cores on with SQLite, and from {limit_postgresql} with PostgreSQL.",
     },
     "cores": {"id": "Inti prosesor", "en": "Cores"},
     "submissions": {"id": "{count} kumpulan, {database}", "en": "{count} submissions, {database}"},
@@ -67,7 +68,8 @@ class Scale:
     Args:
         core: of one core for one more submission.
         start: until the first worker is warm.
-        writer: of the writer for one submission, by database and by how many are there.
+        writer: of processor time of the writer (and its database server) for one submission, by
+            database and by how many are there. The wait for a disk says little of another machine.
     """
 
     core: float
@@ -78,7 +80,7 @@ class Scale:
     def read(cls, grading: Mapping[str, Any], writer: Mapping[str, Any]) -> Scale:
         """Read the two files' contents."""
         core = grading["pure"]["mean"] + grading["overhead"]["steady"]
-        rows = {(row["database"], row["present"]): row["seconds"] for row in writer["rows"]}
+        rows = {(row["database"], row["present"]): row["processor"] for row in writer["rows"]}
         return cls(core, max(grading["runtun"]["first_from_cold"] - core, 0.0), rows)
 
     def seconds(self, submissions: int, cores: int, database: str) -> tuple[float, bool]:

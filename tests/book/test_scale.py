@@ -17,10 +17,10 @@ GRADING = {
 }
 WRITER = {
     "rows": [
-        {"database": "sqlite", "present": 10_000, "seconds": 0.03},
-        {"database": "sqlite", "present": 100_000, "seconds": 0.04},
-        {"database": "postgresql", "present": 10_000, "seconds": 0.05},
-        {"database": "postgresql", "present": 100_000, "seconds": 0.05},
+        {"database": "sqlite", "present": 10_000, "processor": 0.03},
+        {"database": "sqlite", "present": 100_000, "processor": 0.04},
+        {"database": "postgresql", "present": 10_000, "processor": 0.05},
+        {"database": "postgresql", "present": 100_000, "processor": 0.05},
     ],
     "load": 0.4,
     "environment": {"date": "2026-11-22"},
