@@ -16,6 +16,7 @@ from sphinx.errors import ExtensionError
 from book._ext.interactive import SCRIPTS, names
 from runtun.data.loaders import load_taylor
 from runtun.figures.convolution import receptive_field
+from runtun.positions import sinusoidal_positions
 from tests.support import ROOT
 
 FIGURE = ".. figure:: {name}.png\n   :figclass: interactive-{name}\n   :alt: what it shows\n"
@@ -241,7 +242,31 @@ def test_a_stack_that_begins_with_a_gap_has_holes(live) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", ["order", "windows", "gates", "field", "corners", "sees"])
+def test_attention_looks_where_the_query_says(live) -> None:
+    page = live("alignment")
+    step, sharpness = page.get_by_role("slider").all()
+    for label, place in (
+        ("the mirrored place", 9),
+        ("the same place", 4),
+        ("the step before", 3),
+    ):
+        page.get_by_label(label).check()
+        assert f"Target step 4 looks hardest at source step {place}" in report(page)
+    codes = sinusoidal_positions(12, 16)
+    scores = 12 * codes @ codes[2] / 4  # sharpness times p_s . p_2 over the root of 16
+    weights = np.exp(scores - scores.max())
+    assert f"weight {weights.max() / weights.sum():.2f}" in report(page)
+    sharpness.fill("0")
+    assert "with weight 0.08" in report(page)  # all alike: 1 / 12
+    assert "spread over 12.0 source steps" in report(page)
+    step.fill("12")
+    assert "Target step 12" in report(page)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "name", ["order", "windows", "gates", "field", "alignment", "corners", "sees"]
+)
 def test_a_figure_fits_a_phone_and_keeps_its_description(live, name: str) -> None:
     page = live(name)
     assert page.locator("svg").get_attribute("aria-label") == "what it shows"
