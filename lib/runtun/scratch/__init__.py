@@ -5,6 +5,7 @@ from runtun.scratch.attention import AdditiveAttention, DotProductAttention, sof
 from runtun.scratch.bidirectional import Bidirectional
 from runtun.scratch.conv import CausalConv1D, Conv1D
 from runtun.scratch.dense import Dense
+from runtun.scratch.dropout import Dropout, draw_mask
 from runtun.scratch.embedding import Embedding
 from runtun.scratch.gradcheck import check_gradients, numerical_gradient
 from runtun.scratch.gru import GRUCell
@@ -34,6 +35,7 @@ __all__ = [
     "Conv1D",
     "Dense",
     "DotProductAttention",
+    "Dropout",
     "Embedding",
     "GRUCell",
     "LSTMCell",
@@ -51,6 +53,7 @@ __all__ = [
     "clip_by_norm",
     "clip_by_value",
     "cross_entropy",
+    "draw_mask",
     "mse",
     "numerical_gradient",
     "sigmoid",

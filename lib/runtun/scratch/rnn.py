@@ -269,7 +269,11 @@ class OutputRecurrentCell(Trainable):
 
 
 def unroll(
-    cell: Any, x: np.ndarray, state: Any = None, mask: np.ndarray | None = None
+    cell: Any,
+    x: np.ndarray,
+    state: Any = None,
+    mask: np.ndarray | None = None,
+    keep: np.ndarray | None = None,
 ) -> tuple[np.ndarray, Any]:
     """Run a cell over a sequence, one step after the other.
 
@@ -278,6 +282,9 @@ def unroll(
         x: (B, T, D).
         state: the state before the first step; zero if None.
         mask: (B, T), False at the steps to skip: there the state stays and the output is zero.
+        keep: (B, H), by which h_{t-1} is multiplied before each step: recurrent dropout, the same
+            units at all steps (see `runtun.scratch.dropout.draw_mask`). The cell state of an LSTM
+            is left alone, or its memory would be lost; in a GRU what is carried on is dropped too.
 
     Returns:
         (outputs (B, T, H), the state after the last step).
@@ -293,9 +300,12 @@ def unroll(
         state = cell.initial_state(size["B"])
     if mask is not None:
         check_mask(mask, size["B"], size["T"])
+    if keep is not None:
+        expect(keep, "B H", name="keep", B=size["B"], H=state[0].shape[1])
     outputs = []
     for t in range(size["T"]):
-        output, new_state = cell(x[:, t], state)
+        seen = state if keep is None else type(state)(state[0] * keep, *state[1:])
+        output, new_state = cell(x[:, t], seen)
         if mask is not None:
             use = mask[:, t, None]  # (B, 1)
             output = output * use
