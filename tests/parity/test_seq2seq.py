@@ -63,6 +63,7 @@ def test_both_floors_are_equal(shape, pairs):
 
 def test_a_saved_model_computes_the_same(pairs, tmp_path):
     model = build("keras", **SHAPES["both ways"])
+    model.set_sampling(0.5)  # how it was trained must not matter
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(call(loaded, *pairs), call(model, *pairs))
@@ -232,6 +233,12 @@ def test_sampled_series_lie_between_forcing_and_free_running(floor):
 def test_a_copy_of_a_model_computes_the_same(pairs):
     model = build("torch", attention="dot")
     np.testing.assert_array_equal(call(copy.deepcopy(model), *pairs), call(model, *pairs))
+
+
+def test_the_place_of_the_sampling_probability_is_not_trained():
+    model, theirs = build("keras"), build("torch")
+    trained = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    assert trained == sum(p.numel() for p in theirs.parameters() if p.requires_grad)
 
 
 @pytest.mark.parametrize("floor", FLOORS)

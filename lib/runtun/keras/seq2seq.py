@@ -351,7 +351,8 @@ class Seq2Seq(TokenWriter, keras.Model):
         self.decoder = Decoder(
             target_size, embedding_size, hidden_size, attention=attention, **common
         )
-        self.sampling: keras.Variable | None = None  # until `set_sampling` has been called
+        self.sampling = sampling_variable(self)
+        self.may_sample = False  # until `set_sampling` has been called
         self.seed_generator = keras.random.SeedGenerator(0)
         self.built = True
 
@@ -372,7 +373,7 @@ class Seq2Seq(TokenWriter, keras.Model):
     def call(self, source: Tensor, previous: Tensor, training: bool = False) -> Tensor:
         """Compute the logits; see the class."""
         encoded = self.encoder(source, training=training)
-        if training and self.sampling is not None:
+        if training and self.may_sample:
             previous = self._mixed(encoded, previous)
         return self.decoder(previous, encoded, training=training)[0]
 
@@ -492,7 +493,8 @@ class SeriesSeq2Seq(keras.Model):
         self.encoder = RecurrentStack(input_size, hidden_size, **common)
         self.decoder = RecurrentStack(output_size, hidden_size, **common)
         self.head = Dense(hidden_size, output_size, **factory)
-        self.sampling: keras.Variable | None = None  # until `set_sampling` has been called
+        self.sampling = sampling_variable(self)
+        self.may_sample = False  # until `set_sampling` has been called
         self.seed_generator = keras.random.SeedGenerator(0)
         self.built = True
 
@@ -513,7 +515,7 @@ class SeriesSeq2Seq(keras.Model):
     def call(self, x: Tensor, previous: Tensor | None = None, training: bool = False) -> Tensor:
         """Forecast; see the class."""
         _, state = self.encoder(x)
-        sampled = training and self.sampling is not None
+        sampled = training and self.may_sample
         if previous is not None:
             expect(previous, "B T K", name="previous", T=self.horizon, K=self.output_size)
             if not sampled:  # all steps in one call
@@ -534,11 +536,15 @@ class SeriesSeq2Seq(keras.Model):
         return {**super().get_config(), **self.arguments}
 
 
+def sampling_variable(model: keras.Model) -> keras.Variable:
+    """Make a place for the probability, where a compiled step reads it anew each time."""
+    return model.add_weight(
+        shape=(), initializer="zeros", trainable=False, autocast=False, dtype="float32",
+        name="sampling",
+    )  # fmt: skip
+
+
 def set_sampling(model: Any, probability: float) -> None:
-    """Keep the probability where a compiled step reads it anew each time."""
-    probability = check_probability(probability, "probability")
-    if model.sampling is None:
-        model.sampling = keras.Variable(
-            probability, dtype="float32", trainable=False, name="sampling"
-        )
-    model.sampling.assign(probability)
+    """Set the probability, and let the model's next graph hold the loop that sampling needs."""
+    model.sampling.assign(check_probability(probability, "probability"))
+    model.may_sample = True
