@@ -189,6 +189,20 @@ def test_a_cluster_that_cannot_grade_at_all_says_why(root: Path, threads: str, c
     assert lines[-1].endswith("no worker of the cluster can grade: bubblewrap is not installed")
 
 
+def test_a_submission_that_takes_every_machine_along_costs_one_verdict(threads: str) -> None:
+    class Lost:
+        status = "error"
+
+        def result(self) -> None:
+            raise distributed.KilledWorker("task", None, 3)
+
+    with grading_cluster.Cluster(threads, {}) as cluster:
+        assert cluster.outcome(Lost()) == {
+            "status": "failed",
+            "reason": "every machine that ran it was lost",
+        }
+
+
 def test_a_task_that_is_withdrawn_is_no_verdict(threads: str) -> None:
     """As Ctrl-C does with all that are under way."""
     with grading_cluster.Cluster(threads, {}) as cluster:
