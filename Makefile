@@ -21,7 +21,7 @@ export TF_ENABLE_ONEDNN_OPTS ?= 0
 # nbgrader calls `alembic` and `jupyter` by name.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: help install course site exercises class test lint format results serve constraints clean
+.PHONY: help install course site exercises class test lint format results benchmarks serve constraints clean
 
 help:  ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,11 @@ format: install  ## mend style and format
 
 results: install  ## run every experiment into results/ (hours; goes on where it was stopped)
 	@$(RUNTUN) experiment --all
+
+# Keras on JAX as well, because the backend changes its times most; one process cannot have both.
+benchmarks: install  ## measure speed and memory of the library into results/library_benchmarks.json
+	@$(PY) -m pytest benchmarks --record
+	@KERAS_BACKEND=jax $(PY) -m pytest benchmarks/test_training.py -k keras --record
 
 serve: install  ## look at the course, rebuilt as you edit
 	@$(PY) book/build.py --serve --port $(PORT)

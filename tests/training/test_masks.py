@@ -141,6 +141,24 @@ def test_several_inputs_are_handed_over_in_order(make):
     assert weights_of(model)[0] == pytest.approx(3.0, abs=0.01)
 
 
+class OffWhileTraining(keras.layers.Layer):
+    """Gives zeros while it trains, as the strongest of dropouts would."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = self.add_weight(shape=(1,), initializer="ones")
+
+    def call(self, x, training=False):
+        return self.w * (0.0 if training else 1.0) * x
+
+
+def test_a_layer_of_keras_knows_whether_it_trains():
+    x = np.ones((8, 3, 1), "float32")
+    history = quiet(OffWhileTraining(), x, x, validation=(x, x), epochs=1)
+    assert history.loss == [1.0]  # the outputs are zero
+    assert history.val_loss == [0.0]
+
+
 def test_what_does_not_fit_is_refused(data):
     x, y, mask = data
     layer = build_layer("torch")

@@ -68,18 +68,33 @@ class Table(keras.optimizers.schedules.LearningRateSchedule):
         return {"rates": self.rates.tolist()}
 
 
-class OnBatch(keras.callbacks.Callback):
-    """Moves the progress bar after each batch."""
+class Quiet(keras.callbacks.CallbackList):
+    """The callbacks of one call of `fit` or `predict`: the history, and the progress bar's tick.
 
-    # Keras may call it from another thread, so that training need not wait for the bar.
-    async_safe = True
+    Keras would hand the figures of every batch to each callback through threads that it starts anew
+    in each call. One call an epoch, that cost a third of a small model's time.
 
-    def __init__(self, on_batch: Callable[[], Any]) -> None:
-        super().__init__()
+    Args:
+        model: what is trained.
+        on_batch: called after each batch of training, or None.
+    """
+
+    def __init__(self, model: keras.Model, on_batch: Callable[[], Any] | None = None) -> None:
+        super().__init__(add_history=True, model=model, verbose=0, epochs=1, steps=None)
         self.on_batch = on_batch
 
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        pass
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.on_batch()
+        if self.on_batch:
+            self.on_batch()
+
+    def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
+        pass
+
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+        pass
 
 
 class Called(keras.Model):
@@ -94,8 +109,13 @@ class Called(keras.Model):
         super().__init__(dtype=model.dtype_policy)
         self.model, self.masked = model, masked
 
-    def call(self, inputs: list[Any]) -> Any:
-        """Call the model; whether it trains, Keras hands on by itself."""
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Call the model.
+
+        Keras says that it trains to a model with this argument only, then to all layers within.
+        """
+        if not isinstance(inputs, list | tuple):
+            inputs = [inputs]
         if not self.masked:
             return self.model(*inputs)
         outputs = self.model(*inputs[:-1], mask=inputs[-1])
@@ -124,8 +144,8 @@ class Streamed(keras.Model):
         ]
         self.like = keras.tree.map_structure(lambda _: 0, self.like)
 
-    def call(self, x: Any) -> Any:
-        """Run one chunk and keep the state, through which no gradient goes."""
+    def call(self, x: Any, training: bool = False) -> Any:
+        """Run one chunk and keep the state, through which no gradient goes; see `Called.call`."""
         state = keras.tree.pack_sequence_as(
             self.like, [ops.convert_to_tensor(p) for p in self.parts]
         )
@@ -192,7 +212,7 @@ class KerasTrainer:
                 sample_weight=weights,
                 batch_size=self.settings.batch_size,
                 shuffle=False,
-                callbacks=[OnBatch(on_batch)] if on_batch else None,
+                callbacks=Quiet(self.target, on_batch),
                 verbose=0,
             )
         return float(history.history["loss"][-1])
@@ -287,8 +307,12 @@ def predict(
         return to_array(model(*inputs, **masked), model)
     inputs += [] if mask is None else [mask]
     with floats_of(model):
-        outputs = called(model, len(xs), mask is not None).predict(
-            inputs[0] if len(inputs) == 1 else inputs, batch_size=batch_size, verbose=0
+        target = called(model, len(xs), mask is not None)
+        outputs = target.predict(
+            inputs[0] if len(inputs) == 1 else inputs,
+            batch_size=batch_size,
+            callbacks=Quiet(target),
+            verbose=0,
         )
     return to_array(outputs, model)
 
@@ -301,7 +325,10 @@ def predict_stream(model: keras.layers.Layer, x: np.ndarray) -> np.ndarray:
     target.reset()
     with floats_of(model):
         outputs = target.predict(
-            flatten_chunks(to_floats(model, x)), batch_size=x.shape[1], verbose=0
+            flatten_chunks(to_floats(model, x)),
+            batch_size=x.shape[1],
+            callbacks=Quiet(target),
+            verbose=0,
         )
     return outputs.reshape(*x.shape[:2], *outputs.shape[1:])
 

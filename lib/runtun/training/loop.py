@@ -79,7 +79,7 @@ def fit(
             from it and ends where the undisturbed one would have: bit for bit in PyTorch and in
             scratch, to rounding in Keras and NNX. `epochs` may be greater than before if the
             learning rates of the epochs that are done stay the same.
-        seed: draws the order of the examples and dropout.
+        seed: draws the order of the examples, dropout and sampling.
         progress: show a bar with the losses and the time left.
 
     Returns:

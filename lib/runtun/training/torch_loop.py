@@ -57,6 +57,9 @@ class TorchTrainer:
         self.devices = [device] if device.type == "cuda" else []
         self.random_states = self._random_states()
         torch.manual_seed(settings.seed)
+        for i, (_, generator) in enumerate(generators_of(model)):
+            if isinstance(generator, torch.Generator):  # of scheduled sampling, for example
+                generator.manual_seed(settings.seed + i)
 
     def train_epoch(self, order: np.ndarray, on_batch: Callable[[], Any] | None) -> float:
         self.model.train()
