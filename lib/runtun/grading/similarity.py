@@ -164,5 +164,6 @@ def _candidates(
 
 
 def _overlap(first: Bag, second: Bag, weights: Mapping[Hashable, float]) -> float:
-    total = sum(weights[feature] for feature in first | second)
-    return sum(weights[feature] for feature in first & second) / total if total else 0.0
+    # fsum: the same in any order, and sets have a different one in each run.
+    total = math.fsum(weights[feature] for feature in first | second)
+    return math.fsum(weights[feature] for feature in first & second) / total if total else 0.0
