@@ -7,7 +7,7 @@ from typing import Any
 import nbformat
 import numpy as np
 
-from runtun.data.loaders import load_stocks, load_taylor
+from runtun.data.loaders import load_novel, load_stocks, load_taylor
 from tests.exercises.support import source_path
 from tests.support import ROOT
 
@@ -38,3 +38,11 @@ def test_demand_is_the_hourly_mean_of_the_half_hours() -> None:
     np.testing.assert_allclose(names["demand"], half_hours.resample("h").mean(), atol=0.5)
     licence = (ROOT / "lib/runtun/data/files/taylor/LICENSE.txt").read_text()
     assert names["LICENCE"].split() == licence.replace('"', "'").split()
+
+
+def test_text_is_the_beginning_of_the_novel() -> None:
+    novel = " ".join(load_novel().split())
+    names = names_of("14-text-generation")
+    assert names["NOVEL"].startswith("It is a truth universally acknowledged")
+    assert names["NOVEL"] == novel[novel.index("It is a truth") :][:50_000]
+    assert names["text"] == names["NOVEL"].lower()
