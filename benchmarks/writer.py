@@ -7,7 +7,8 @@ python benchmarks/writer.py --new 20 --present 0 1000 --into /tmp/writer.json
 handed in, decides, keeps the journal, writes the gradebook, the feedback and the autograded
 notebook. Here that process does all of it for an assignment of this course, while the notebooks
 themselves cost nothing: the runner answers at once with what a right solution gives. Each
-measurement begins with a gradebook that holds so many submissions already.
+measurement begins with a gradebook that holds so many submissions already. The class's report at
+the end is not counted.
 
 seconds      of the driver, for one submission: the middle of the batches
 gradebook    the part of it that the gradebook takes

@@ -116,6 +116,17 @@ def test_a_second_run_runs_nothing_and_changes_nothing(root: Path) -> None:
     assert rows(root) == kept
 
 
+def test_outputs_are_written_and_not_kept_in_memory(root: Path) -> None:
+    text = "a long output\n" * 1000
+    output = {"output_type": "stream", "name": "stdout", "text": text}
+    hand_in(root, "ani", submission())
+    runner = ScriptedRunner({"square": {"state": "ok", "outputs": [output]}})
+    verdict = grade(root, runner)["ani"]
+    assert "a long output" in (root / "feedback" / "ani" / "ps1" / "p1.html").read_text()
+    assert "a long output" in (root / "autograded" / "ani" / "ps1" / "p1.ipynb").read_text()
+    assert [graded.outcome for graded in verdict.notebooks.values()] == [{}]
+
+
 def test_equal_work_runs_once_and_changed_work_again(root: Path) -> None:
     hand_in(root, "ani", submission())
     hand_in(root, "budi", submission())

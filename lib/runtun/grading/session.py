@@ -223,7 +223,7 @@ class Session:
                 many.
 
         Returns:
-            The verdicts, sorted by student.
+            The verdicts, sorted by student, without the outputs of their notebooks.
 
         Raises:
             CourseError: if nothing was handed in or the gradebook cannot be written.
@@ -251,6 +251,8 @@ class Session:
                     verdict.take(writer.standing(self.assignment, verdict.student))
                     write_feedback(self.course, verdict)
                     write_autograded(self.course, verdict)
+                for graded in verdict.notebooks.values():
+                    graded.outcome = {}  # the outputs of a class of thousands need much memory
                 verdicts.append(verdict)
                 if progress is not None:
                     progress(verdict, len(verdicts), len(handed))

@@ -126,6 +126,8 @@ def grade_shard(
     handed = members(session, shard)
     verdicts: list[Verdict] = []
     for verdict in session.examine_all(handed, make_runner, jobs):
+        for graded in verdict.notebooks.values():
+            graded.outcome = {}  # it is in the journal, and much for the memory
         verdicts.append(verdict)
         if progress is not None:
             progress(verdict, len(verdicts), len(handed))
