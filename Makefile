@@ -67,9 +67,10 @@ format: install  ## mend style and format
 results: install  ## run every experiment into results/ (hours; goes on where it was stopped)
 	@$(RUNTUN) experiment --all
 
-# Keras on JAX as well, because the backend changes its times most; one process cannot have both.
+# Threads that wait actively take the processor from the rival whose turn it is. Keras on JAX as well,
+# because the backend changes its times most; one process cannot have both.
 benchmarks: install  ## measure speed and memory of the library into results/library_benchmarks.json
-	@$(PY) -m pytest benchmarks --record
+	@OMP_WAIT_POLICY=passive $(PY) -m pytest benchmarks --record
 	@KERAS_BACKEND=jax $(PY) -m pytest benchmarks/test_training.py -k keras --record
 
 serve: install  ## look at the course, rebuilt as you edit

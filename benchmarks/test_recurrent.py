@@ -13,7 +13,7 @@ from benchmarks.pairs import alternate, measure_memory
 from runtun.scratch import GRUCell, LSTMCell, SimpleRNNCell
 
 B, T, D, H = 32, 50, 64, 64
-ROUNDS = 60
+ROUNDS = 25
 LAYERS = {
     "rnn": (SimpleRNNCell, torch.nn.RNN),
     "lstm": (LSTMCell, torch.nn.LSTM),
