@@ -30,12 +30,17 @@ def rows(request: pytest.FixtureRequest) -> Any:
     if not request.config.getoption("--record") or not found:
         return
     names = ("model", "framework", "metric")
-    old = json.loads(PATH.read_text(encoding="utf-8"))["rows"] if PATH.exists() else []
-    merged = {tuple(row[name] for name in names): row for row in [*old, *found]}
+    old: dict[str, Any] = {"rows": [], "environment": {"versions": {}}}
+    if PATH.exists():
+        old = json.loads(PATH.read_text(encoding="utf-8"))
+    merged = {tuple(row[name] for name in names): row for row in [*old["rows"], *found]}
+    environment = describe_environment()
+    # Each backend of Keras is measured by a process of its own.
+    environment["versions"] = old["environment"]["versions"] | environment["versions"]
     result = {
         "experiment": PATH.stem,
         "title": TITLE,
-        "environment": describe_environment(),
+        "environment": environment,
         "rows": [merged[key] for key in sorted(merged)],
     }
     part = PATH.with_suffix(".part")
