@@ -67,9 +67,10 @@ def test_a_group_that_is_ours_hands_its_controllers_on(kernel: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("cgroup.controllers", "cpu"),  # memory is not ours to limit
-        ("cgroup.procs", f"{os.getpid()}\n1\n"),  # somebody else lives here
+        ("cgroup.controllers", "cpu"),
+        ("cgroup.procs", f"{os.getpid()}\n1\n"),
     ],
+    ids=["memory is not ours to limit", "somebody else lives there"],
 )
 def test_what_was_not_handed_over_stays_as_it_is(kernel: Path, name: str, text: str) -> None:
     scope = kernel / "user.slice" / "runtun.scope"
