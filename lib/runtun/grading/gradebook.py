@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from runtun.grading.bundle import Bundle
@@ -361,10 +363,15 @@ def _in_the_way(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def _alone(db_url: str) -> Iterator[None]:
-    """Keep other graders from making the same tables in a PostgreSQL database meanwhile."""
+    """Keep other graders from making the same tables in a database meanwhile."""
     from sqlalchemy import create_engine, make_url, text
 
-    if make_url(db_url).get_backend_name() != "postgresql":
+    url = make_url(db_url)
+    if url.get_backend_name() == "sqlite":
+        with _folder_lock(Path(url.database or "").parent):
+            yield
+        return
+    if url.get_backend_name() != "postgresql":
         yield
         return
     engine = create_engine(db_url)
@@ -375,6 +382,23 @@ def _alone(db_url: str) -> Iterator[None]:
             yield
     finally:
         engine.dispose()
+
+
+@contextlib.contextmanager
+def _folder_lock(folder: Path) -> Iterator[None]:
+    """Hold a folder itself as a lock, which leaves no file behind; the system lets go of it."""
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):  # not a POSIX system; or what is wrong is said when it is opened
+        yield
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def late_rule(config: Any) -> Callable[[str, float, float], float | None] | None:
