@@ -384,3 +384,51 @@ def run_filter(steps: list[tuple[int, ...]], audit: int, number: int, argument: 
 
 def test_a_machine_without_a_table_has_no_filter() -> None:
     assert sandbox.filter_program("riscv64") is None
+
+
+def test_a_kill_from_outside_costs_nothing_even_where_the_submission_ends_itself(
+    runner: IsolatedRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kill comes in the second session, whose verdict alone would have stood."""
+    sessions = []
+    run_cell = isolated._Session._run_cell
+
+    def kill_once(session, cell):
+        if session not in sessions:
+            sessions.append(session)
+        if len(sessions) == 2 and cell["id"] == "test-1" and not killed:
+            killed.append(session.student.pid)
+            os.kill(session.student.pid, signal.SIGKILL)
+        return run_cell(session, cell)
+
+    killed: list[int] = []
+    monkeypatch.setattr(isolated._Session, "_run_cell", kill_once)
+    student = ["import os\ndef f(): os._exit(0)", "def g(): return 1"]
+    result = runner.run(make_task(student, ["assert f() is None", "assert g() == 1"]))
+    assert states(result) == ["died", "ok"]
+    assert len(killed) == 1
+    assert len(sessions) == 3
+    sessions.clear()
+    result = runner.run(make_task(student[1], "assert g() == 1"))
+    assert states(result) == ["ok"]
+    assert len(sessions) == 1
+
+
+def test_a_submission_that_ends_itself_each_time_elsewhere_comes_to_an_end(
+    runner: IsolatedRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions = []
+    run_cell = isolated._Session._run_cell
+
+    def kill_often(session, cell):
+        if session not in sessions:
+            sessions.append(session)
+        if cell["id"] == f"test-{len(sessions) - 1}":
+            os.kill(session.student.pid, signal.SIGKILL)
+        return run_cell(session, cell)
+
+    monkeypatch.setattr(isolated._Session, "_run_cell", kill_often)
+    tests = [f"assert g() == 1, {i}" for i in range(8)]
+    result = runner.run(make_task("def g(): return 1", tests))
+    assert len(sessions) == isolated.SESSIONS + 1
+    assert states(result).count("died") == 1

@@ -27,7 +27,7 @@ ACCURACY = Metric("held-out accuracy", "%")
 
 CONFIG: dict[str, Any] = {
     "frameworks": ["torch"],
-    "seeds": 5,
+    "seeds": 3,
     "levels": ["easy", "normal", "moderate", "hard", "nightmare"],
     # name -> (cell, initial weights); see `streams.build_network`
     "models": {

@@ -37,6 +37,7 @@ GRACE_S = 5.0  # for the judge to report after its student's process was ended
 MAX_FILES_BYTES = 128 << 20
 MAX_RESTARTS = 20
 ATTEMPTS = 2  # at a submission that the machine, not its author, made fail
+SESSIONS = 4  # of a submission whose processes end without a reason, until two are alike
 MAX_REACHED = 20
 FRAMEWORKS = frozenset(
     {"torch", "keras", "tensorflow", "jax", "flax", "pandas", "scipy", "sklearn", "matplotlib"}
@@ -169,9 +170,13 @@ class IsolatedRunner:
             raise SandboxError(f"kernel {task['kernel']['name']!r}: only Python is isolated")
         self._learn_imports(task)
         session = self._session(task, begin)
-        if session.unexplained:
+        seen: list[dict[str, str]] = []
+        while session.unexplained and len(seen) < SESSIONS:
             # The submission ended its own process, or somebody else did: the kernel for want
-            # of memory, a person, a machine. Twice, and it was the submission.
+            # of memory, a person, a machine. Twice in the same cells, and it was the submission.
+            if session.states in seen:
+                break
+            seen.append(session.states)
             session = self._session(task, begin)
         return session.result()
 
@@ -349,6 +354,11 @@ class _Session:
         self.room = int(self.bounds["output_bytes"])
         self.files = _read_files(task.get("files", ()))
         self.started = self.deadline = begin
+
+    @property
+    def states(self) -> dict[str, str]:
+        """What came of each cell."""
+        return {name: record["state"] for name, record in self.records.items()}
 
     # Processes
 
