@@ -6,8 +6,9 @@
 
 One `_config.yml` and one `_toc.yml` serve both languages. Each language is an ordinary Jupyter Book
 made from them by a process of its own, one after the other, with one store of executed notebooks.
-The code cells of both are the same, so the second language finds every output of the first there;
-were it to execute anything, the languages would have drifted apart, and the build fails.
+The code cells of both are the same, so each page is executed once, before Sphinx reads it in the
+first language; were Sphinx to execute anything, the languages would have drifted apart, and the
+build fails.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:] = [str(ROOT), *(p for p in sys.path if Path(p or ".").resolve() != ROOT / "book")]
 
 from book._ext.words import LANGUAGES  # noqa: E402
+from book.execute import environment, execute_pages, find_stale  # noqa: E402
 from book.post import finish  # noqa: E402
 from book.site_checks import check_site  # noqa: E402
 from book.source_checks import check_sources  # noqa: E402
@@ -233,7 +235,7 @@ def write_config(book: Book, language: str) -> tuple[Path, Path]:
         "locale_dirs": [str(locale)],
         "templates_path": [str(machinery / "_templates")],
         "html_static_path": [str(machinery / "_static")],
-        "nb_execution_cache_path": str(book.work.parent / "cache" / execution_key(book)),
+        "nb_execution_cache_path": str(store_of(book)),
         "runtun_report": str(folder / "report.json"),
         "runtun_exercises": str(book.exercises),
         "runtun_results": str(book.results),
@@ -288,8 +290,35 @@ def run_job(job: Job) -> int:
     return status if isinstance(status, int) else 1
 
 
+def store_of(book: Book) -> Path:
+    """Return the folder of the notebooks that were executed in this state of the library."""
+    return book.work.parent / "cache" / execution_key(book)
+
+
+def execute_all(book: Book, language: str) -> None:
+    """Execute the pages whose outputs are not stored.
+
+    Raises:
+        BuildError: if one fails.
+    """
+    config, toc = (yaml.safe_load(path.read_text()) for path in write_config(book, language))
+    store = store_of(book)
+    pages = find_stale(book.source / language, config, toc, store)
+    if not pages:
+        return
+    begun = time.perf_counter()
+    workers = min(os.cpu_count() or 1, len(pages))
+    say(f"[site] pages to execute: {len(pages)}, {workers} at a time, those with most code first")
+    failed = execute_pages(
+        pages, store, timeout=config["execute"]["timeout"], say=say, workers=workers
+    )
+    if failed:
+        raise BuildError(f"{', '.join(failed)} cannot be executed; why is above")
+    say(f"[site] executed in {time.perf_counter() - begun:.1f} s")
+
+
 def build_language(book: Book, language: str, *, fresh: bool, builder: str = "html") -> set[str]:
-    """Run Sphinx for one language; return the pages that were executed.
+    """Run Sphinx for one language; return the pages that it executed.
 
     Raises:
         BuildError: if Sphinx fails, or warns in a fresh build.
@@ -302,16 +331,8 @@ def build_language(book: Book, language: str, *, fresh: bool, builder: str = "ht
     report = config.parent / "report.json"
     report.unlink(missing_ok=True)
     job = Job(str(book.source / language), str(config), str(toc), str(output), fresh, builder)
-    environment = {
-        **os.environ,
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "TF_ENABLE_ONEDNN_OPTS": "0",
-        "PYTHONHASHSEED": "0",
-        "PYTHONWARNINGS": "ignore",
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-    }
     command = [sys.executable, str(Path(__file__)), "--run-job", json.dumps(asdict(job))]
-    status = subprocess.run(command, env=environment, cwd=ROOT, check=False).returncode
+    status = subprocess.run(command, env=environment(), cwd=ROOT, check=False).returncode
     if status != 0:
         raise BuildError(f"Sphinx failed or warned in {language!r}; its messages are above")
     return set(json.loads(report.read_text(encoding="utf-8"))["executed"])
@@ -319,11 +340,10 @@ def build_language(book: Book, language: str, *, fresh: bool, builder: str = "ht
 
 def prune_caches(book: Book) -> None:
     """Keep the newest few stores of executed notebooks."""
-    caches = book.work.parent / "cache"
-    current = caches / execution_key(book)
+    current = store_of(book)
     current.mkdir(parents=True, exist_ok=True)
     os.utime(current)
-    stores = sorted(caches.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+    stores = sorted(current.parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
     for old in stores[KEPT_CACHES:]:
         shutil.rmtree(old, ignore_errors=True)
 
@@ -400,19 +420,20 @@ def build(book: Book, languages: list[str], *, quick: bool = False) -> bool:
     say("[site] checking the sources: languages in step, pictures described, words as agreed")
     fail_on(check_sources(book.source), "faults in the sources", fatal=not quick)
     prune_caches(book)
-    for number, language in enumerate(languages):
+    execute_all(book, languages[0])
+    for language in languages:
         begun = time.perf_counter()
         say(f"[site] building {language!r}")
         executed = build_language(book, language, fresh=not quick)
         pages = finish(book.work / language / "html", book.out / language, language)
         say(
-            f"[site] {language!r}: {pages} pages, {len(executed)} executed, "
+            f"[site] {language!r}: {pages} pages, {len(executed)} executed by Sphinx, "
             f"{time.perf_counter() - begun:.1f} s"
         )
-        if number > 0 and executed and not quick:
+        if executed and not quick:
             raise BuildError(
-                f"the second language executed {', '.join(sorted(executed))}: "
-                "its code cells differ from the first's, or an execution was not stored"
+                f"in {language!r} Sphinx executed {', '.join(sorted(executed))}: the code cells "
+                f"differ from those of {languages[0]!r}, or an execution was not stored"
             )
     write_entrance(book)
     say("[site] checking the site: links, anchors, pictures, formulas, leftovers")

@@ -1,39 +1,21 @@
-"""Say what the build is doing, and count which pages were executed.
+"""Say which page is read, and count the pages that Sphinx executed.
 
-myst-nb executes a page without a word and does not tell afterwards whether its outputs came from
-the cache. Here each execution passes through a counter: it prints the page and its time, and the
-list of executed pages goes to the builder, which insists on none for the second language.
+It should execute none: book/execute.py has executed them before. myst-nb does not tell afterwards
+whether a page's outputs came from the cache. Here each execution passes through a counter, and the
+list of executed pages goes to the builder.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 from jupyter_cache.executors.utils import ExecutionResult
-from jupyter_client import AsyncKernelManager
 from myst_nb.core.execute import cache as myst_cache
 from sphinx.application import Sphinx
 
 _single_nb_execution = myst_cache.single_nb_execution
-
-
-class QuietKernelManager(AsyncKernelManager):
-    """A kernel whose own stderr goes to a file.
-
-    Frameworks greet there while they load, which would tear the lines of the build apart. What a
-    cell writes to stderr takes another way and is not lost.
-    """
-
-    stderr_file = Path(tempfile.gettempdir()) / f"runtun-kernel-{os.getpid()}.log"
-
-    async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: Any) -> None:
-        with self.stderr_file.open("ab") as file:
-            await super()._async_launch_kernel(kernel_cmd, **kw, stderr=file)
 
 
 class Progress:
@@ -42,34 +24,22 @@ class Progress:
     def __init__(self) -> None:
         self.language = ""
         self.page = ""
-        self.started = 0.0
-        self.executed: dict[str, float] = {}
+        self.executed: list[str] = []
 
-    def say(self, text: str, end: str = "\n") -> None:
-        """Print at once, so that a long execution is visible while it runs."""
-        print(text, end=end, flush=True)
+    def say(self, text: str) -> None:
+        """Print at once."""
+        print(text, flush=True)
 
     def read(self, app: Sphinx, page: str, source: list[str]) -> None:
         """Remember the page that is being read."""
         self.page, self.language = page, app.config.language
 
     def execute(self, notebook: Any, *args: Any, **kwargs: Any) -> ExecutionResult:
-        """Execute a notebook, with its page and time on the terminal."""
-        cells = sum(cell.cell_type == "code" for cell in notebook.cells)
-        if not cells:
-            return _single_nb_execution(notebook, *args, **kwargs)
-        self.say(f"  {self.language}  {self.page:<28} executing {cells} cells ... ", end="")
-        started = time.perf_counter()
-        kwargs["kernel_manager_class"] = QuietKernelManager
-        result = _single_nb_execution(notebook, *args, **kwargs)
-        seconds = time.perf_counter() - started
-        self.executed[self.page] = seconds
-        self.say(f"{seconds:.1f} s" if result.err is None else "failed")
-        if result.err is not None:
-            self.say(result.exc_string or str(result.err))
-            if QuietKernelManager.stderr_file.is_file():  # a kernel that died says why only here
-                self.say(QuietKernelManager.stderr_file.read_text(errors="replace")[-2000:])
-        return result
+        """Execute a notebook, and remember that it was Sphinx who did."""
+        if any(cell.cell_type == "code" for cell in notebook.cells):
+            self.say(f"  {self.language}  {self.page:<28} executing")
+            self.executed.append(self.page)
+        return _single_nb_execution(notebook, *args, **kwargs)
 
     def finish_reading(self, app: Sphinx, doctree: Any) -> None:
         """Name a page that needed no execution."""
@@ -80,7 +50,6 @@ class Progress:
 
     def report(self, app: Sphinx, exception: Exception | None) -> None:
         """Write the executed pages where the builder reads them."""
-        QuietKernelManager.stderr_file.unlink(missing_ok=True)
         path = app.config.runtun_report
         if path:
             Path(path).write_text(json.dumps({"executed": self.executed}), encoding="utf-8")

@@ -16,9 +16,9 @@ from tests.book.conftest import FIXTURE
 from tests.support import ROOT
 
 
-def test_the_second_language_executes_nothing(tiny):
-    assert "'id': 6 pages, 1 executed" in tiny.log
-    assert "'en': 6 pages, 0 executed" in tiny.log
+def test_pages_are_executed_once_and_before_sphinx(tiny):
+    assert "pages to execute: 1, 1 at a time" in tiny.log
+    assert tiny.log.count("pages, 0 executed by Sphinx") == 2
 
 
 def test_the_site_is_in_order(tiny):
@@ -59,7 +59,6 @@ def damage(book: Book, old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('print("folded")', 'raise RuntimeError("from a cell")', "from a cell"),
         ("{eq}`recurrence`", "{eq}`nothing`", "nothing"),
         ("{term}`hidden-state`", "{term}`hiden-state`", "Did you mean hidden-state"),
         ("{cite:p}`elman1990finding`", "{cite:p}`nobody`", "nobody"),
@@ -74,6 +73,25 @@ def test_errors_and_warnings_stop_the_build(
         build(book, ["id"])
     out, err = capfd.readouterr()
     assert message in out + err
+
+
+def test_an_error_in_a_cell_stops_the_build_before_sphinx(tmp_path: Path, capfd):
+    book = copy(tmp_path)
+    damage(book, 'print("folded")', 'raise RuntimeError("from a cell")')
+    with pytest.raises(BuildError, match="lesson cannot be executed"):
+        build(book, ["id", "en"])
+    out = capfd.readouterr().out
+    assert 'raise RuntimeError("from a cell")' in out  # which cell
+    assert "RuntimeError: from a cell" in out
+    assert not (book.work / "id").exists()
+
+
+def test_what_sphinx_executes_itself_stops_the_build(tmp_path: Path, monkeypatch):
+    """Were pages read otherwise than Sphinx reads them, each would be executed twice."""
+    book = copy(tmp_path)
+    monkeypatch.setattr("book.build.execute_all", lambda book, language: None)
+    with pytest.raises(BuildError, match="in 'id' Sphinx executed lesson"):
+        build(book, ["id", "en"])
 
 
 def test_an_unknown_formula_stops_the_build(tmp_path: Path, capfd):
