@@ -20,7 +20,7 @@ from book._ext.words import LANGUAGES
 FENCE = re.compile(r"^ *(?P<marks>`{3,}|~{3,}|:{3,})(?:\{(?P<name>[^}]+)\})?(?P<rest>.*)$")
 SHARED_ARGUMENTS = {
     "code-cell", "figure", "image", "glue:figure", "glue", "literalinclude", "quiz",
-    "exercise-card", "code-block", "bibliography",
+    "exercise-card", "code-block", "bibliography", "review",
 }  # fmt: skip
 """Directives whose argument is no prose, so that it is the same in both languages."""
 NEED_ALT = {"figure", "image", "glue:figure"}
@@ -177,13 +177,14 @@ def compare_pages(one: Page, other: Page) -> list[str]:
             for d in page.directives
         ]
 
-    def answers(page: Page) -> list[list[bool]]:
-        quizzes = [d for d in page.directives if d.name == "quiz"]
-        return [[o["answer"] for o in parse_quiz(d.body)["options"]] for d in quizzes]
+    def quizzes(page: Page) -> tuple[list[list[bool]], list[list[int]]]:
+        found = [parse_quiz(d.body) for d in page.directives if d.name == "quiz"]
+        answers = [[option["answer"] for option in quiz["options"]] for quiz in found]
+        return answers, [quiz["review"] for quiz in found]
 
     problems = []
     try:
-        both = answers(one), answers(other)
+        answers, reviews = zip(quizzes(one), quizzes(other), strict=True)
     except ValueError as error:
         return [f"a quiz cannot be read: {error}"]
     for what, left, right in (
@@ -193,7 +194,8 @@ def compare_pages(one: Page, other: Page) -> list[str]:
         ("labels", one.labels, other.labels),
         ("equations", one.equations, other.equations),
         ("references", sorted(one.roles.elements()), sorted(other.roles.elements())),
-        ("right answers of quizzes", *both),
+        ("right answers of quizzes", *answers),
+        ("review questions of quizzes", *reviews),
     ):
         if left != right:
             problems.append(f"{what} differ: {first_difference(left, right)}")
@@ -258,6 +260,38 @@ def find_forbidden(book: Path) -> list[str]:
     return problems
 
 
+def find_unanswered(book: Path) -> list[str]:
+    """Return every review question without a quiz question, and every number without its question.
+
+    Review questions are the `{review}` directives; quiz questions name them by `review: NUMBER`.
+    Both languages have the same ones, so one is enough to look at.
+    """
+    asked: set[int] = set()
+    answered: dict[int, str] = {}
+    for path in sorted((book / LANGUAGES[0]).rglob("*.md")):
+        for directive in read_page(path.read_text(encoding="utf-8")).directives:
+            if directive.name == "review":
+                asked.add(int(directive.argument))
+            elif directive.name == "quiz":
+                try:
+                    numbers = parse_quiz(directive.body)["review"]
+                except ValueError:
+                    continue  # reported where the languages are compared
+                answered |= dict.fromkeys(numbers, directive.argument)
+    return [
+        *(f"no quiz covers review question {number}" for number in sorted(asked - set(answered))),
+        *(
+            f"quiz {answered[number]} covers review question {number}, which no page asks"
+            for number in sorted(set(answered) - asked)
+        ),
+    ]
+
+
 def check_sources(book: Path) -> list[str]:
     """Return everything that is wrong with the sources of a book."""
-    return compare_languages(book) + find_undescribed(book) + find_forbidden(book)
+    return (
+        compare_languages(book)
+        + find_undescribed(book)
+        + find_forbidden(book)
+        + find_unanswered(book)
+    )

@@ -10,9 +10,10 @@
         explain: The rule does not depend on the position, so it applies to each one.
     ```
 
-The argument is the anchor, the same in both languages. Each text is Markdown. The page carries one
-copy of the explanations, in a `<details>`: without JavaScript the reader opens it; with JavaScript
-(`runtun.js`) it is hidden and each explanation is shown in a live region when asked for.
+The argument is the anchor, the same in both languages. Each text is Markdown. `review: 1, 7` above
+the options says which of the course's review questions this one covers (see quizzes.py). The page
+carries one copy of the explanations, in a `<details>`: without JavaScript the reader opens it; with
+JavaScript (`runtun.js`) it is hidden and each explanation is shown in a live region when asked for.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class quiz_text(nodes.General, nodes.TextElement):
 
 
 KEY = re.compile(
-    r"^(?P<indent> *)(?P<item>- +)?(?P<key>question|options|text|answer|explain):"
+    r"^(?P<indent> *)(?P<item>- +)?(?P<key>question|review|options|text|answer|explain):"
     r"(?: +|$)(?P<value>.*)$"
 )
 
@@ -51,7 +52,8 @@ def parse_quiz(text: str) -> dict[str, Any]:
     its key until the next key.
 
     Returns:
-        `{"question": str, "options": [{"text": str, "explain": str, "answer": bool}, ...]}`
+        `{"question": str, "options": [{"text": str, "explain": str, "answer": bool}, ...],
+        "review": list[int]}`
 
     Raises:
         ValueError: if a part is missing, unknown, or not exactly one option is right.
@@ -82,12 +84,15 @@ def parse_quiz(text: str) -> dict[str, Any]:
         if match["item"]:
             options.append({})
         part = options[-1] if options else question
-        if match["key"] in part or (match["key"] in ("question", "options") and options):
+        if match["key"] in part or (match["key"] in ("question", "review", "options") and options):
             raise ValueError(f"`{match['key']}` stands twice, or an option lacks its `- `")
         value = match["value"].strip()
         current = part[match["key"]] = [] if value in ("", "|", ">", "|-", ">-") else [value]
-    if set(question) != {"question", "options"}:
-        raise ValueError("a quiz has two keys, `question` and `options`")
+    if set(question) - {"review"} != {"question", "options"}:
+        raise ValueError("a quiz has two keys, `question` and `options`, and perhaps `review`")
+    review = join(question.get("review", [])).split(",")
+    if "review" in question and not all(number.strip().isdigit() for number in review):
+        raise ValueError(f"`review` is a list of numbers such as `1, 7`; received {review}")
     if len(options) < 2:
         raise ValueError("a quiz has a list of at least two options")
     parsed = []
@@ -106,7 +111,11 @@ def parse_quiz(text: str) -> dict[str, Any]:
         )
     if sum(option["answer"] for option in parsed) != 1:
         raise ValueError("exactly one option has `answer: true`")
-    return {"question": join(question["question"]), "options": parsed}
+    return {
+        "question": join(question["question"]),
+        "options": parsed,
+        "review": [int(number) for number in review] if "review" in question else [],
+    }
 
 
 def join(lines: list[str]) -> str:
@@ -132,15 +141,19 @@ class QuizDirective(SphinxDirective):
             data = parse_quiz("\n".join(self.content))
         except ValueError as error:
             raise self.error(f"quiz {self.arguments[0]!r}: {error}.") from error
+        return [self.make(self.arguments[0], data)]
+
+    def make(self, name: str, data: dict[str, Any]) -> quiz:
+        """Return a quiz that has been read, under the anchor `name`."""
         node = quiz(language=self.config.language)
-        node["ids"].append(nodes.make_id(self.arguments[0]))
+        node["ids"].append(nodes.make_id(name))
         node += self.part("question", data["question"])
         for option in data["options"]:
             node += self.part("option", option["text"], answer=option["answer"])
         for option in data["options"]:
             node += self.part("explain", option["explain"], answer=option["answer"])
         self.set_source_info(node)
-        return [node]
+        return node
 
     def part(self, role: str, text: str, **attributes: Any) -> quiz_text:
         """Parse one text as Markdown; a lone paragraph loses its wrapper."""

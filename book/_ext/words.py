@@ -17,6 +17,9 @@ _WORDS: dict[str, dict[str, str]] = {
     "choose": {"id": "Pilih satu jawaban dahulu.", "en": "Choose an answer first."},
     "answers": {"id": "Jawaban dan penjelasan", "en": "Answers and explanations"},
     "right_answer": {"id": "jawaban yang benar", "en": "the right answer"},
+    "question_number": {"id": "soal {number}", "en": "question {number}"},
+    "in_chapter": {"id": "Tempatnya di bab: {title}", "en": "In its chapter: {title}"},
+    "practise": {"id": "Soal kuis:", "en": "Quiz questions:"},
     # frameworks
     "framework": {"id": "Kerangka kerja", "en": "Framework"},
     # header and footer
