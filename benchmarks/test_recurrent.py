@@ -19,6 +19,8 @@ LAYERS = {
     "lstm": (LSTMCell, torch.nn.LSTM),
     "gru": (GRUCell, torch.nn.GRU),
 }
+STATED = {"rnn": (2, 3), "lstm": (2, 17), "gru": (2, 12)}
+"""What the docstrings say that a step needs for each sequence: so many D and so many H numbers."""
 SIZES = f"B={B}, T={T}, D={D}, H={H}, float32"
 TIME = f"forward and backward, {SIZES}, two threads"
 
@@ -86,15 +88,25 @@ def test_written_out_steps_beside_pytorch(kind, record):
     assert pair.ratio < 0.9
 
 
-@pytest.mark.parametrize("kind", LAYERS)
-def test_memory_grows_in_a_straight_line(kind, record):
+@pytest.mark.parametrize(("kind", "stated"), STATED.items())
+def test_memory_grows_in_a_straight_line(kind, stated, record):
     cell = LAYERS[kind][0](D, H, rng=np.random.default_rng(0), dtype="float32")
+    given = {length: arrays(length) for length in (50, 100, 200, 400)}
 
     def step(length):
-        x, d_outputs = arrays(length)
+        x, d_outputs = given[length]
         cell.forward(x)
         cell.backward(d_outputs)
 
-    slope, distance = measure_memory(step, [50, 100, 200, 400])
+    slope, distance = measure_memory(step, list(given))
+    expected = 4 * B * (stated[0] * D + stated[1] * H)  # four bytes a number
     record(kind, "scratch", f"memory for each further step, {SIZES}", "kB", slope / 1e3)
+    record(
+        kind,
+        "scratch",
+        f"memory for each further step as the docstring states it, {SIZES}",
+        "kB",
+        expected / 1e3,
+    )
+    assert slope == pytest.approx(expected, rel=0.01)
     assert distance < 0.01

@@ -41,6 +41,10 @@ class GRUCell(Trainable):
     Raises:
         ValueError: if the last axis of `x_t` is not D.
 
+    Memory:
+        Forward and backward over T steps together need B (2D + 12H) numbers for each step more (in
+        the default form), so memory grows in a straight line with T.
+
     References: Cho et al. 2014 (reset before in the final version, after in the first).
 
     Example:

@@ -47,6 +47,10 @@ class LSTMCell(Trainable):
     Raises:
         ValueError: if the last axis of `x_t` is not D.
 
+    Memory:
+        Forward and backward over T steps together need B (2D + 17H) numbers for each step more, so
+        memory grows in a straight line with T.
+
     References: Hochreiter & Schmidhuber 1997; Gers et al. 2000 (forget gate).
 
     Example:

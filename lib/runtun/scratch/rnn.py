@@ -45,6 +45,10 @@ class SimpleRNNCell(Trainable):
     Raises:
         ValueError: if the last axis of `x_t` is not D.
 
+    Memory:
+        Forward and backward over T steps together need B (2D + 3H) numbers for each step more, so
+        memory grows in a straight line with T.
+
     References: Elman 1990.
 
     Example:
