@@ -14,7 +14,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from runtun.initializers import glorot_uniform, orthogonal, positive_sizes, recurrence_target
+from runtun.initializers import (
+    check_rate,
+    glorot_uniform,
+    orthogonal,
+    positive_sizes,
+    recurrence_target,
+)
 from runtun.shapes import expect
 
 Tensor = Any  # of the backend in use
@@ -216,7 +222,11 @@ class OutputRecurrentCell(keras.layers.Layer):
 
 
 def unroll(
-    cell: Any, x: Tensor, state: Any = None, mask: Tensor | None = None
+    cell: Any,
+    x: Tensor,
+    state: Any = None,
+    mask: Tensor | None = None,
+    keep: Tensor | None = None,
 ) -> tuple[Tensor, Any]:
     """Run a cell over a sequence, one step after the other.
 
@@ -225,6 +235,9 @@ def unroll(
         x: (B, T, D).
         state: the state before the first step; zero if None.
         mask: (B, T), False at the steps to skip: there the state stays and the output is zero.
+        keep: (B, H), by which h_{t-1} is multiplied before each step: recurrent dropout, the same
+            units at all steps. The cell state of an LSTM is left alone, or its memory would be
+            lost; in a GRU what is carried on is dropped too.
 
     Returns:
         (outputs (B, T, H), the state after the last step).
@@ -238,9 +251,12 @@ def unroll(
     size = expect(x, "B T D", D=cell.input_size)
     if state is None:
         state = cell.initial_state(ops.shape(x)[0])  # known in a graph too
+    if keep is not None:
+        expect(keep, "B H", name="keep", H=state[0].shape[1])
     outputs = []
     for t in range(size["T"]):
-        output, new_state = cell(x[:, t], state)
+        seen = state if keep is None else type(state)(state[0] * keep, *state[1:])
+        output, new_state = cell(x[:, t], seen)
         if mask is not None:
             use = mask[:, t, None]  # (B, 1)
             output = ops.where(use, output, 0.0)
@@ -263,11 +279,18 @@ class RNN(keras.layers.RNN):
         return_sequences: return the output of every step (many to many) instead of the last one
             (many to one).
         return_state: return the state after the last step as well.
+        dropout: part of the features of `x` dropped while training, in [0, 1): the same ones at all
+            steps of a sequence. What is kept is divided by 1 - dropout, so the mean stays.
+        recurrent_dropout: part of h_{t-1} dropped on its way into each step while training, in
+            [0, 1): the same units at all steps, for all gates alike; the cell state of an LSTM is
+            left alone. It costs the compiled loop.
 
     Call:
         x: (B, T, D); state: the state before the first step, zero if None; mask: (B, T), False
         at the steps to skip. Returns outputs (B, T, H), zero at skipped steps, or the last
         unskipped one (B, H), followed by the state if `return_state`.
+
+    References: Gal & Ghahramani 2016 (dropout of the same units at all steps).
 
     Example:
         >>> layer = RNN(SimpleRNNCell(1, 20), return_sequences=True)
@@ -276,13 +299,24 @@ class RNN(keras.layers.RNN):
     """
 
     def __init__(
-        self, cell: Any, return_sequences: bool = False, return_state: bool = False, **kwargs: Any
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        *,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        **kwargs: Any,
     ) -> None:
         # Otherwise Keras would cast the input of a float64 cell to float32 on its way in.
         kwargs.setdefault("dtype", cell.dtype_policy)
         # Zero at skipped steps, as in PyTorch, but never in place of the last output.
         kwargs.setdefault("zero_output_for_mask", return_sequences)
         super().__init__(cell, return_sequences, return_state, **kwargs)
+        self.dropout = check_rate(dropout, "dropout")
+        self.recurrent_dropout = check_rate(recurrent_dropout, "recurrent_dropout")
+        if dropout or recurrent_dropout:
+            self.seed_generator = keras.random.SeedGenerator()
 
     # The names of the arguments are those of `keras.layers.RNN`, on which Keras insists.
     def call(
@@ -294,8 +328,26 @@ class RNN(keras.layers.RNN):
     ) -> Any:
         """Run the cell over `sequences`; see the class."""
         expect(sequences, "B T D", D=self.cell.input_size)
+        if training and self.dropout:
+            sequences = sequences * self._draw(ops.ones_like(sequences[:, :1]), self.dropout)
+        if training and self.recurrent_dropout:
+            return self._call_with_keep(sequences, initial_state, mask)
         result = super().call(sequences, initial_state, mask=mask, training=training)
         return self._with_named_state(result)
+
+    def _draw(self, ones: Tensor, rate: float) -> Tensor:
+        return keras.random.dropout(ones, rate, seed=self.seed_generator)
+
+    def _call_with_keep(self, sequences: Tensor, initial_state: Any, mask: Tensor | None) -> Any:
+        """Run the cell step by step, with the same part of h_{t-1} dropped before each."""
+        state = self.cell.initial_state(ops.shape(sequences)[0])
+        keep = self._draw(ops.ones_like(state[0]), self.recurrent_dropout)
+        if initial_state is not None:
+            state = self.cell.state_type(*initial_state)
+        outputs, state = unroll(self.cell, sequences, state, mask, keep)
+        if not self.return_sequences:
+            outputs = state[0]  # of every cell here, the first part of the state is the output
+        return (outputs, state) if self.return_state else outputs
 
     def inner_loop(
         self, sequences: Tensor, initial_state: Any, mask: Tensor | None, training: bool = False
@@ -303,6 +355,11 @@ class RNN(keras.layers.RNN):
         """Run the loop with the named state; JAX wants one type of state from first to last."""
         initial_state = self.cell.state_type(*initial_state)
         return super().inner_loop(sequences, initial_state, mask, training=training)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this layer again."""
+        rates = {"dropout": self.dropout, "recurrent_dropout": self.recurrent_dropout}
+        return {**super().get_config(), **rates}
 
     def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
         """Return the shapes of what `call` returns."""

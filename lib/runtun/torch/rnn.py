@@ -12,8 +12,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from runtun.initializers import glorot_uniform, orthogonal, positive_sizes, recurrence_target
+from runtun.initializers import (
+    check_rate,
+    glorot_uniform,
+    orthogonal,
+    positive_sizes,
+    recurrence_target,
+)
 from runtun.shapes import expect
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -173,7 +180,11 @@ class OutputRecurrentCell(nn.Module):
 
 
 def unroll(
-    cell: Any, x: Tensor, state: Any = None, mask: Tensor | None = None
+    cell: Any,
+    x: Tensor,
+    state: Any = None,
+    mask: Tensor | None = None,
+    keep: Tensor | None = None,
 ) -> tuple[Tensor, Any]:
     """Run a cell over a sequence, one step after the other.
 
@@ -182,6 +193,9 @@ def unroll(
         x: (B, T, D).
         state: the state before the first step; zero if None.
         mask: (B, T), False at the steps to skip: there the state stays and the output is zero.
+        keep: (B, H), by which h_{t-1} is multiplied before each step: recurrent dropout, the same
+            units at all steps. The cell state of an LSTM is left alone, or its memory would be
+            lost; in a GRU what is carried on is dropped too.
 
     Returns:
         (outputs (B, T, H), the state after the last step).
@@ -198,9 +212,12 @@ def unroll(
     check_floats(cell, x)
     if mask is not None:
         check_mask(mask, size["B"], size["T"])
+    if keep is not None:
+        expect(keep, "B H", name="keep", B=size["B"], H=state[0].shape[1])
     outputs = []
     for t in range(size["T"]):
-        output, new_state = cell(x[:, t], state)
+        seen = state if keep is None else type(state)(state[0] * keep, *state[1:])
+        output, new_state = cell(x[:, t], seen)
         if mask is not None:
             use = mask[:, t, None]  # (B, 1)
             output = torch.where(use, output, 0.0)
@@ -219,11 +236,18 @@ class RNN(nn.Module):
         return_sequences: return the output of every step (many to many) instead of the last one
             (many to one).
         return_state: return the state after the last step as well.
+        dropout: part of the features of `x` dropped while training, in [0, 1): the same ones at all
+            steps of a sequence. What is kept is divided by 1 - dropout, so the mean stays.
+        recurrent_dropout: part of h_{t-1} dropped on its way into each step while training, in
+            [0, 1): the same units at all steps, for all gates alike; the cell state of an LSTM is
+            left alone.
 
     Call:
         x: (B, T, D); state: the state before the first step, zero if None; mask: (B, T), False
         at the steps to skip. Returns outputs (B, T, H), zero at skipped steps, or the last
         unskipped one (B, H), followed by the state if `return_state`.
+
+    References: Gal & Ghahramani 2016 (dropout of the same units at all steps).
 
     Example:
         >>> layer = RNN(SimpleRNNCell(1, 20), return_sequences=True)
@@ -232,16 +256,30 @@ class RNN(nn.Module):
     """
 
     def __init__(
-        self, cell: Any, return_sequences: bool = False, return_state: bool = False
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        *,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.cell = cell
         self.return_sequences = return_sequences
         self.return_state = return_state
+        self.dropout = check_rate(dropout, "dropout")
+        self.recurrent_dropout = check_rate(recurrent_dropout, "recurrent_dropout")
 
     def forward(self, x: Tensor, state: Any = None, mask: Tensor | None = None) -> Any:
         """Run the cell over `x`; see the class."""
-        outputs, state = unroll(self.cell, x, state, mask)
+        keep = None
+        if self.training and self.dropout:
+            x = x * functional.dropout(torch.ones_like(x[:, :1]), self.dropout)
+        if self.training and self.recurrent_dropout:
+            h = self.cell.initial_state(len(x))[0]
+            keep = functional.dropout(torch.ones_like(h), self.recurrent_dropout)
+        outputs, state = unroll(self.cell, x, state, mask, keep)
         if not self.return_sequences:
             outputs = state[0]  # of every cell here, the first part of the state is the output
         return (outputs, state) if self.return_state else outputs
