@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from runtun.experiments.runner import Experiment, Metric, Trial, read_result, run_experiment
+from runtun.experiments.runner import (
+    Experiment,
+    Metric,
+    Trial,
+    read_recorded,
+    read_result,
+    run_experiment,
+)
 
 CALLS: list[str] = []
 
@@ -159,3 +166,20 @@ def test_unnamed_metrics_and_doubled_trials_are_refused(tmp_path: Path) -> None:
 def test_a_result_that_was_never_run_says_how(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="runtun experiment toy"):
         read_result(tmp_path, "toy")
+
+
+def test_a_recorded_result_is_found_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RUNTUN_RESULTS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert read_recorded("energy")["experiment"] == "energy"  # the repository's
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "energy.json").write_text('{"experiment": "here"}')
+    assert read_recorded("energy")["experiment"] == "here"
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "energy.json").write_text('{"experiment": "given"}')
+    monkeypatch.setenv("RUNTUN_RESULTS", str(tmp_path / "given"))
+    assert read_recorded("energy")["experiment"] == "given"
+    with pytest.raises(FileNotFoundError, match="RUNTUN_RESULTS"):
+        read_recorded("toy")

@@ -258,6 +258,31 @@ def read_result(folder: Path, name: str) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def read_recorded(name: str) -> dict[str, Any]:
+    """Read a result of the course's own, for a page that shows it.
+
+    It is looked for in the folder that RUNTUN_RESULTS names, in `results` below the working folder,
+    and in the repository, if the package is used from there.
+
+    Args:
+        name: of the experiment, for example "energy".
+
+    Raises:
+        FileNotFoundError: if it lies nowhere; the message says how to get it.
+    """
+    given = os.environ.get("RUNTUN_RESULTS")
+    folders = [Path(given)] if given else []
+    folders += [Path("results"), Path(__file__).resolve().parents[3] / "results"]
+    for folder in folders:
+        if (folder / f"{name}.json").is_file():
+            return read_result(folder, name)
+    raise FileNotFoundError(
+        f"{name}.json is in none of {', '.join(map(str, folders))}. The course's results lie in "
+        "its repository: set RUNTUN_RESULTS to a copy of that folder, or measure anew with "
+        f"`runtun experiment {name}`."
+    )
+
+
 def describe_environment() -> dict[str, Any]:
     """Return versions, processor and date: what a measurement depends on beside its config."""
     versions = {"runtun": runtun.__version__, "python": platform.python_version()}
