@@ -37,6 +37,7 @@ class Entry:
         text: the docstring.
         module: where it is, dotted.
         floors: which floors have it, if it stands on any.
+        inside: the modules to import it from, where the floor's package does not hand it on.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Entry:
     text: str
     module: str
     floors: list[str] = field(default_factory=list)
+    inside: list[str] = field(default_factory=list)
 
     @property
     def summary(self) -> str:
@@ -79,6 +81,15 @@ def _signature(node: ast.ClassDef | ast.FunctionDef) -> str:
     return f"{node.name}({ast.unparse(arguments)})"
 
 
+def read_exports(package: Path) -> set[str] | None:
+    """Return the names that a package hands on, or None if it does not list them."""
+    path = package / "__init__.py"
+    for node in ast.parse(path.read_text(encoding="utf-8")).body if path.is_file() else []:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+            return set(ast.literal_eval(node.value))
+    return None
+
+
 def read_library(folder: Path, leave_out: tuple[str, ...] = ()) -> dict[str, list[Entry]]:
     """Return the public names of a package by part: one for the floors, one for each other folder.
 
@@ -87,6 +98,7 @@ def read_library(folder: Path, leave_out: tuple[str, ...] = ()) -> dict[str, lis
         leave_out: sub-packages that are not shown.
     """
     floors: dict[tuple[str, str], Entry] = {}
+    exports = {part: read_exports(folder / part) for part in FLOORS}
     parts: dict[str, list[Entry]] = {"floors": []}
     order = [*FLOORS, *sorted({p.name for p in folder.iterdir() if p.is_dir()} - set(FLOORS))]
     files = [path for name in order for path in sorted((folder / name).rglob("*.py"))]
@@ -105,6 +117,9 @@ def read_library(folder: Path, leave_out: tuple[str, ...] = ()) -> dict[str, lis
                 floors[key] = entry
                 parts["floors"].append(entry)
             floors[key].floors.append(FLOORS[part])
+            handed_on = exports[part]
+            if handed_on is not None and entry.name not in handed_on:
+                floors[key].inside.append(module)
     parts["floors"].sort(key=lambda entry: (entry.module.rsplit(".", 1)[1], entry.name))
     return parts
 
@@ -147,7 +162,7 @@ class ApiDirective(SphinxDirective):
         summary += nodes.Text(" ")
         for number, piece in enumerate(entry.summary.split("`")):  # `x` is code
             summary += nodes.literal("", piece) if number % 2 else nodes.Text(piece)
-        where = " · ".join(entry.floors) or entry.module
+        where = " · ".join([*entry.floors, *entry.inside]) or entry.module
         node = api_entry("", summary, nodes.paragraph("", where, classes=["api-where"]))
         node += nodes.literal_block("", entry.text, language="text", classes=["api-text"])
         return node

@@ -25,6 +25,19 @@ def test_a_model_of_several_floors_stands_there_once_with_all_of_them(parts):
     assert "c = f * c_prev + i * g" in lstm[0].text
 
 
+def test_what_a_package_does_not_hand_on_names_its_module(parts):
+    entries = {(entry.name, *entry.floors): entry for entry in parts["floors"]}
+    assert entries["NGram", "NumPy"].inside == ["runtun.scratch.ngram"]
+    assert entries["check_ids", "PyTorch", "Keras"].inside == [
+        "runtun.torch.embedding", "runtun.keras.embedding"
+    ]  # fmt: skip
+    assert sum(not entry.inside for entry in parts["floors"]) > 40
+    for entry in parts["floors"]:
+        for floor in set(entry.floors) - {"NumPy"} if not entry.inside else ():
+            package = {"PyTorch": "torch", "Keras": "keras", "Flax NNX": "nnx"}[floor]
+            assert f'"{entry.name}"' in (LIBRARY / package / "__init__.py").read_text(), entry.name
+
+
 def test_every_sub_package_has_a_part_and_the_grader_has_none(parts):
     folders = {path.parent.name for path in LIBRARY.glob("*/*.py")}
     floors = {"scratch", "keras", "torch", "nnx"}
