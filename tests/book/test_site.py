@@ -1,30 +1,25 @@
-"""The finished site, as readers get it: every page, small and large, light and dark."""
+"""The finished site, as readers get it; every page on a phone, light, then dark.
+
+The pages on a wide screen are in test_site_wide.py: each file keeps one core busy as long.
+"""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from book.site_checks import check_site
+from tests.book.accessibility import find_faults, pages_of
 from tests.support import built_site
 
 pytestmark = pytest.mark.site
 
-LIMITS = {"page": 1_500_000, "first visit": 2_500_000}
-"""Bytes that a page, and a first visit to it, may weigh before compression."""
+PAGE_BYTES = 1_500_000
+"""What a page may weigh before compression, without what it loads."""
 
 PAGE_SECONDS = 60
 """What a page's code may take on two quiet cores: a reader runs it too."""
-
-
-def pages_of(site: Path) -> list[str]:
-    """Return the pages of a site, the entrance first."""
-    return sorted(
-        (path.relative_to(site).as_posix() for path in site.rglob("*.html")),
-        key=lambda p: (p != "index.html", p),
-    )
 
 
 def test_links_pictures_formulas_and_text_are_in_order():
@@ -74,58 +69,16 @@ def test_no_dead_weight_is_shipped():
     names = {path.name for path in site.rglob("*")}
     assert not {name for name in names if name.endswith(".map")}
     assert names.isdisjoint({"fontawesome.js", "sphinx-thebe.js", "require.min.js", "MathJax.js"})
-    heavy = [p.name for p in site.rglob("*.html") if p.stat().st_size > LIMITS["page"]]
+    heavy = [p.name for p in site.rglob("*.html") if p.stat().st_size > PAGE_BYTES]
     assert heavy == []
 
 
 @pytest.mark.browser
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("mode", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1300])
-def test_every_page_is_accessible_fits_and_asks_nobody_else(browser, serve, width: int, mode: str):
-    from axe_playwright_python.sync_playwright import Axe
-
+@pytest.mark.timeout(900)
+def test_every_page_on_a_phone_is_accessible_fits_and_asks_nobody_else(browser, serve):
     site = built_site()
-    address = serve(site)
-    context = browser.new_context(
-        viewport={"width": width, "height": 844}, color_scheme=mode, locale="id-ID"
-    )
-    page = context.new_page()
-    foreign: list[str] = []
-    errors: list[str] = []
-    loaded: list[int] = []
-
-    def judge(route) -> None:
-        url = route.request.url
-        if url.startswith((address, "data:", "blob:")):
-            route.continue_()
-        else:
-            foreign.append(url)
-            route.abort()
-
-    context.route("**/*", judge)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("requestfailed", lambda request: errors.append(request.url))
-    faults = []
-    for name in pages_of(site):
-        errors.clear()
-        page.goto(f"{address}{name}{'?choose' if name == 'index.html' else ''}", wait_until="load")
-        page.wait_for_timeout(150)
-        faults += [f"{name}: {error}" for error in errors]
-        weight = page.evaluate(
-            "performance.getEntries().reduce((sum, entry) => sum + (entry.decodedBodySize || 0), 0)"
-        )
-        if weight > LIMITS["first visit"]:
-            faults.append(f"{name}: weighs {weight} bytes")
-        loaded.append(weight)
-        beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        if beyond > 0:
-            faults.append(f"{name}: {beyond} px wider than the screen")
-        for violation in Axe().run(page).response["violations"]:
-            nodes = [node["target"] for node in violation["nodes"]][:3]
-            faults.append(f"{name}: {violation['id']} at {nodes}")
-    context.close()
-    assert loaded
-    assert foreign == []
-    assert faults == []
+    pages = pages_of(site)
+    assert "id/03-rnn.html" in pages
+    faults = find_faults(browser, serve(site), pages, width=390, themes=("light", "dark"))
+    assert list(faults) == []
