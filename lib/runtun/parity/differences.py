@@ -1,18 +1,22 @@
 """What differs between the frameworks, found by asking them: each row is measured when called.
 
 Entries are symbols, shapes and numbers, so that one table serves every language; the letters are
-those of `runtun.shapes`, and L layers of G gates. What could not be found raises an error, so a
+those of `runtun.shapes`. What could not be found raises an error, so a
 table that is shown is true of the versions that are installed.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import keras
 import numpy as np
+import optax
 import torch
+from flax import nnx
 
 B, T, D, H, L, K, C = 2, 7, 3, 5, 3, 4, 11  # all different, so that a shape names its letters
 _LETTERS = {B: "B", T: "T", D: "D", H: "H", K: "K", C: "C", 3 * H: "3H", 4 * H: "4H"}
@@ -27,15 +31,17 @@ class Difference(NamedTuple):
         key: the name of the row; the page that shows it has the words.
         keras: the answer of Keras.
         torch: the answer of PyTorch.
+        nnx: the answer of Flax NNX; a dash where it has nothing to answer with.
     """
 
     key: str
     keras: str
     torch: str
+    nnx: str
 
 
 def measure_differences() -> list[Difference]:
-    """Ask both frameworks; takes about two seconds.
+    """Ask the frameworks; takes a few seconds.
 
     Returns:
         One row for each difference that a converter, or a reader of older code, must know.
@@ -46,7 +52,7 @@ def measure_differences() -> list[Difference]:
     Example:
         >>> rows = {row.key: row for row in measure_differences()}
         >>> rows["gru_gates"]
-        Difference(key='gru_gates', keras='z, r, n', torch='r, z, n')
+        Difference(key='gru_gates', keras='z, r, n', torch='r, z, n', nnx='r, z, n')
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -68,17 +74,38 @@ def _keras_weights(kind: str) -> list[np.ndarray]:
     return layer.get_weights()
 
 
-def _input_weights() -> tuple[str, str]:
-    return _letters(_keras_weights("LSTM")[0].shape), _letters(
-        torch.nn.LSTM(D, H).weight_ih_l0.shape
-    )
+def _nnx_cell(kind: str, input_size: int = D, hidden_size: int = H) -> nnx.Module:
+    return getattr(nnx, f"{kind}Cell")(input_size, hidden_size, rngs=nnx.Rngs(0))
 
 
-def _biases(kind: str) -> Callable[[], tuple[str, str]]:
-    def answer() -> tuple[str, str]:
+def _nnx_shapes(kind: str, name: str) -> list[tuple[int, ...]]:
+    """The shapes of the input kernels, or of all biases, of a cell of Flax."""
+    cell = _nnx_cell(kind)
+    layers = {key: part for key, part in vars(cell).items() if isinstance(part, nnx.Linear)}
+    if name == "kernel":
+        layers = {key: layer for key, layer in layers.items() if layer.kernel.shape[0] == D}
+    values = [getattr(layer, name, None) for layer in layers.values()]
+    return [value.shape for value in values if value is not None and value[...] is not None]
+
+
+def _times(shapes: list[tuple[int, ...]]) -> str:
+    if len(set(shapes)) != 1:
+        raise ValueError(f"the parts of a cell of Flax have different shapes: {shapes}.")
+    return _letters(shapes[0]) if len(shapes) == 1 else f"{len(shapes)} × {_letters(shapes[0])}"
+
+
+def _input_weights() -> tuple[str, str, str]:
+    theirs = torch.nn.LSTM(D, H).weight_ih_l0.shape
+    flax = _times(_nnx_shapes("LSTM", "kernel"))
+    return _letters(_keras_weights("LSTM")[0].shape), _letters(theirs), flax
+
+
+def _biases(kind: str) -> Callable[[], tuple[str, str, str]]:
+    def answer() -> tuple[str, str, str]:
         module = getattr(torch.nn, kind)(D, H)
         first, second = _letters(module.bias_ih_l0.shape), _letters(module.bias_hh_l0.shape)
-        return _letters(_keras_weights(kind)[2].shape, {2: "2"}), f"{first} + {second}"
+        ours = _letters(_keras_weights(kind)[2].shape, {2: "2"})
+        return ours, f"{first} + {second}", _times(_nnx_shapes(kind, "bias"))
 
     return answer
 
@@ -103,6 +130,15 @@ def _one_step(framework: str, kind: str, block: int) -> float:
         layer.set_weights([np.zeros((1, gates), "float32"), U, b])
         state = [before, before] if kind == "LSTM" else [before]
         return float(np.asarray(layer(x, initial_state=state)).item())
+    if framework == "nnx":
+        cell = _nnx_cell("OptimizedLSTM" if kind == "LSTM" else kind, 1, 1)
+        biased = cell.dense_h if kind == "LSTM" else cell.dense_i
+        cell.dense_i.kernel[...] = jnp.zeros((1, gates))
+        cell.dense_h.kernel[...] = jnp.asarray(U)
+        biased.bias[...] = jnp.asarray(bias)
+        state = jnp.asarray(before)
+        _, output = cell((state, state) if kind == "LSTM" else state, jnp.asarray(x[:, 0]))
+        return float(output.item())
     module = getattr(torch.nn, kind)(1, 1, batch_first=True)
     with torch.no_grad():
         for parameter in module.parameters():
@@ -114,10 +150,10 @@ def _one_step(framework: str, kind: str, block: int) -> float:
     return float(outputs)
 
 
-def _gate_order(kind: str) -> Callable[[], tuple[str, str]]:
+def _gate_order(kind: str) -> Callable[[], tuple[str, ...]]:
     """Shut one gate after the other and compare with what each would do."""
 
-    def answer() -> tuple[str, str]:
+    def answer() -> tuple[str, ...]:
         s, t = float(1 / (1 + np.exp(-0.3))), float(np.tanh(0.3))
         if kind == "LSTM":
             expected = {
@@ -133,29 +169,42 @@ def _gate_order(kind: str) -> Callable[[], tuple[str, str]]:
                 "n": s * _STATE - (1 - s),
             }
         orders = []
-        for framework in ("keras", "torch"):
+        for framework in ("keras", "torch", "nnx"):
             found = [_one_step(framework, kind, block) for block in range(len(expected))]
             names = [min(expected, key=lambda g: abs(expected[g] - value)) for value in found]
             errors = [abs(expected[g] - value) for g, value in zip(names, found, strict=True)]
             if max(errors) > 1e-5 or len(set(names)) < len(names):
                 raise ValueError(f"the gates of {framework}'s {kind} do not act as foreseen.")
             orders.append(", ".join(names))
-        return orders[0], orders[1]
+        return tuple(orders)
 
     return answer
 
 
-def _returned_state() -> tuple[str, str]:
+def _returned_state() -> tuple[str, str, str]:
     x = np.zeros((B, T, D), "float32")
     outputs = keras.layers.LSTM(H, return_sequences=True, return_state=True)(x)
     y, h, c = (_letters(part.shape) for part in outputs)
     y_torch, (h_n, c_n) = torch.nn.LSTM(D, H, L, batch_first=True)(torch.tensor(x))
     names = {L: "L"}
     parts = [_letters(y_torch.shape), _letters(h_n.shape, names), _letters(c_n.shape, names)]
-    return f"y {y}, h {h}, c {c}", f"y {parts[0]}, (h {parts[1]}, c {parts[2]})"
+    layer = nnx.RNN(_nnx_cell("LSTM"), return_carry=True)
+    carry, y_flax = layer(jnp.ones((B, T, D)))
+    is_last = [bool(jnp.allclose(part, y_flax[:, -1])) for part in carry]
+    if sorted(is_last) != [False, True]:
+        raise ValueError("the carry of Flax does not hold h and c.")
+    flax = ", ".join(
+        f"{'h' if last else 'c'} {_letters(part.shape)}"
+        for last, part in zip(is_last, carry, strict=True)
+    )
+    return (
+        f"y {y}, h {h}, c {c}",
+        f"y {parts[0]}, (h {parts[1]}, c {parts[2]})",
+        f"({flax}), y {_letters(y_flax.shape)}",
+    )
 
 
-def _recurrent_start() -> tuple[str, str]:
+def _recurrent_start() -> tuple[str, str, str]:
     U = _keras_weights("LSTM")[1].astype("float64")
     if np.abs(U @ U.T - np.eye(H)).max() > 1e-5:
         raise ValueError("the recurrent weights of Keras do not start orthogonal.")
@@ -163,10 +212,15 @@ def _recurrent_start() -> tuple[str, str]:
         scaled = torch.nn.LSTM(D, 100).weight_hh_l0.abs() * 10  # times the root of H
     if not 0.99 < float(scaled.max()) <= 1 or not 0.45 < float(scaled.mean()) < 0.55:
         raise ValueError("the recurrent weights of PyTorch do not start uniform in ±1/√H.")
-    return "U Uᵀ = 1", "|U| < 1/√H"
+    cell = _nnx_cell("LSTM")
+    for gate in (cell.hi, cell.hf, cell.hg, cell.ho):
+        U = np.asarray(gate.kernel[...], "float64")
+        if np.abs(U @ U.T - np.eye(H)).max() > 1e-5:
+            raise ValueError("the recurrent weights of a gate of Flax do not start orthogonal.")
+    return "U Uᵀ = 1", "|U| < 1/√H", "Uᵢ Uᵢᵀ = 1"
 
 
-def _forget_bias() -> tuple[str, str]:
+def _forget_bias() -> tuple[str, str, str]:
     start = _keras_weights("LSTM")[2][H : 2 * H]
     module = torch.nn.LSTM(D, 100)
     b = (module.bias_ih_l0 + module.bias_hh_l0).detach()[100:200]
@@ -174,23 +228,31 @@ def _forget_bias() -> tuple[str, str]:
         raise ValueError(f"the forget bias of PyTorch starts around {float(b.mean()):.2f}.")
     if start.min() != start.max():
         raise ValueError("the forget biases of Keras do not start at one value.")
-    return f"{start[0]:g}", "≈ 0"
+    flax = np.asarray(_nnx_cell("LSTM").hf.bias[...])
+    if flax.min() != flax.max():
+        raise ValueError("the forget biases of Flax do not start at one value.")
+    return f"{start[0]:g}", "≈ 0", f"{flax[0]:g}"
 
 
-def _layer_norm_epsilon() -> tuple[str, str]:
+def _layer_norm_epsilon() -> tuple[str, ...]:
     x = np.array([[-1e-3, 1e-3]])  # of variance 1e-6, so epsilon decides
     theirs = torch.nn.LayerNorm(2, dtype=torch.float64)(torch.tensor(x)).detach().numpy()
     ours = np.asarray(keras.layers.LayerNormalization(dtype="float64")(x))
-    found = [float((x[0, 1] / y[0, 1]) ** 2 - 1e-6) for y in (ours, theirs)]
-    return f"{found[0]:.0e}", f"{found[1]:.0e}"
+    flax = np.asarray(nnx.LayerNorm(2, rngs=nnx.Rngs(0))(jnp.asarray(x, "float32")))
+    found = [float((x[0, 1] / y[0, 1]) ** 2 - 1e-6) for y in (ours, theirs, flax)]
+    return tuple(f"{epsilon:.0e}" for epsilon in found)
 
 
-def _adam_epsilon() -> tuple[str, str]:
+def _adam_epsilon() -> tuple[str, ...]:
+    """Flax trains with Optax, which keeps its epsilon to itself: a step shows it."""
     theirs = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))]).defaults["eps"]
-    return f"{keras.optimizers.Adam().epsilon:.0e}", f"{theirs:.0e}"
+    adam, start, gradient = optax.adam(1.0), jnp.zeros(1), jnp.full(1, 1e-8)
+    step, _ = adam.update(gradient, adam.init(start), start)
+    flax = 1e-8 * (-1 / float(step.item()) - 1)  # the step is g / (g + epsilon)
+    return f"{keras.optimizers.Adam().epsilon:.0e}", f"{theirs:.0e}", f"{flax:.0e}"
 
 
-def _dropout() -> tuple[str, str]:
+def _dropout() -> tuple[str, str, str]:
     """Does a unit that is dropped at one step stay dropped at the others?"""
     x = np.ones((1, 200, D), "float32")
     layer = keras.layers.SimpleRNN(D, return_sequences=True, dropout=0.5, use_bias=False, seed=0)
@@ -207,28 +269,35 @@ def _dropout() -> tuple[str, str]:
         dropped = outputs == 0
         same = (dropped.all(axis=1) == dropped.any(axis=1)).all()
         answers.append("m" if same else "m_t")
-    return answers[0], answers[1]
+    if "dropout" in "".join(inspect.signature(nnx.LSTMCell).parameters):
+        raise ValueError("the cells of Flax have dropout, which is not foreseen.")
+    return answers[0], answers[1], "–"
 
 
-def _masked_output() -> tuple[str, str]:
+def _masked_output() -> tuple[str, ...]:
     x = np.random.default_rng(0).normal(size=(1, T, D)).astype("float32")
     mask = np.arange(T)[None] < T - 2
     ours = np.asarray(keras.layers.LSTM(H, return_sequences=True)(x, mask=mask))
     packed = torch.nn.utils.rnn.pack_padded_sequence(torch.tensor(x), [T - 2], batch_first=True)
     outputs, _ = torch.nn.LSTM(D, H, batch_first=True)(packed)
     theirs, _ = torch.nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True, total_length=T)
+    layer = nnx.RNN(_nnx_cell("LSTM"))
+    flax = np.asarray(layer(jnp.asarray(x), seq_lengths=jnp.asarray([T - 2])))
+    whole = np.asarray(layer(jnp.asarray(x)))
     answers = []
-    for y in (ours, theirs.detach().numpy()):
+    for y in (ours, theirs.detach().numpy(), flax):
         if (y[:, -2:] == 0).all():
             answers.append("0")
         elif (y[:, -2:] == y[:, T - 3 : T - 2]).all():
             answers.append("y_{t-1}")
+        elif y is flax and (y == whole).all():
+            answers.append("y_t")
         else:
-            raise ValueError("the outputs at masked steps are neither zero nor repeated.")
-    return answers[0], answers[1]
+            raise ValueError("the outputs at masked steps are not as foreseen.")
+    return tuple(answers)
 
 
-def _clip_norm() -> tuple[str, str]:
+def _clip_norm() -> tuple[str, ...]:
     """Two weights with gradients 3 and 4, clipped to the norm 1."""
     variables = [keras.Variable([0.0]), keras.Variable([0.0])]
     keras.optimizers.SGD(1.0, clipnorm=1.0).apply(
@@ -240,10 +309,12 @@ def _clip_norm() -> tuple[str, str]:
         parameter.grad = torch.tensor([gradient])
     torch.nn.utils.clip_grad_norm_(parameters, 1.0)
     theirs = [float(parameter.grad) for parameter in parameters]
-    return tuple(f"({a:.1f}, {b:.1f})" for a, b in (ours, theirs))
+    clip, gradients = optax.clip_by_global_norm(1.0), [jnp.asarray(3.0), jnp.asarray(4.0)]
+    flax = [float(part) for part in clip.update(gradients, clip.init(gradients))[0]]
+    return tuple(f"({a:.1f}, {b:.1f})" for a, b in (ours, theirs, flax))
 
 
-def _attention_mask() -> tuple[str, str]:
+def _attention_mask() -> tuple[str, ...]:
     """Where the mask is True: is there weight, or none?"""
     x = np.random.default_rng(0).normal(size=(1, 2, 4)).astype("float32")
     mask = np.array([[True, False], [True, False]])
@@ -252,25 +323,30 @@ def _attention_mask() -> tuple[str, str]:
     module = torch.nn.MultiheadAttention(4, 1, batch_first=True)
     tensor = torch.tensor(x)
     _, theirs = module(tensor, tensor, tensor, attn_mask=torch.tensor(mask))
-    weights = [np.asarray(ours)[0, 0], theirs.detach().numpy()[0]]
+    flax = nnx.MultiHeadAttention(1, 4, decode=False, rngs=nnx.Rngs(0))
+    flax(jnp.asarray(x), mask=jnp.asarray(mask)[None, None], sow_weights=True)
+    (sown,) = flax.attention_weights.get_value()
+    weights = [np.asarray(ours)[0, 0], theirs.detach().numpy()[0], np.asarray(sown)[0, 0]]
     return tuple("w > 0" if (w[mask] > 0.5).all() else "w = 0" for w in weights)
 
 
-def _convolution_weights() -> tuple[str, str]:
+def _convolution_weights() -> tuple[str, ...]:
     layer = keras.layers.Conv1D(C, K)
     layer.build((None, T, D))
-    return _letters(layer.kernel.shape), _letters(torch.nn.Conv1d(D, C, K).weight.shape)
+    theirs, flax = torch.nn.Conv1d(D, C, K).weight, nnx.Conv(D, C, (K,), rngs=nnx.Rngs(0)).kernel
+    return tuple(_letters(weights.shape) for weights in (layer.kernel, theirs, flax))
 
 
-def _convolution_input() -> tuple[str, str]:
+def _convolution_input() -> tuple[str, str, str]:
     y = keras.layers.Conv1D(C, 1)(np.zeros((B, T, D), "float32"))
     z = torch.nn.Conv1d(D, C, 1)(torch.zeros(B, D, T))
-    if _letters(y.shape) != "(B, T, C)" or _letters(z.shape) != "(B, C, T)":
+    w = nnx.Conv(D, C, (1,), rngs=nnx.Rngs(0))(jnp.zeros((B, T, D)))
+    if [_letters(a.shape) for a in (y, z, w)] != ["(B, T, C)", "(B, C, T)", "(B, T, C)"]:
         raise ValueError("the axes of a convolution are not where they are foreseen.")
-    return "(B, T, D)", "(B, D, T)"
+    return "(B, T, D)", "(B, D, T)", "(B, T, D)"
 
 
-def _last_of_both_ways() -> tuple[str, str]:
+def _last_of_both_ways() -> tuple[str, str, str]:
     """Of which step is the second half of what a layer both ways calls its last output?"""
     x = np.random.default_rng(0).normal(size=(1, T, D)).astype("float32")
     layer = keras.layers.Bidirectional(keras.layers.SimpleRNN(H, return_sequences=True))
@@ -284,7 +360,11 @@ def _last_of_both_ways() -> tuple[str, str]:
     outputs, h_n = module(torch.tensor(x))
     if not torch.allclose(h_n[-1], outputs[:, 0, H:], atol=1e-6):
         raise ValueError("the last state of PyTorch is not that of the first step.")
-    return "y", "h_n[-2], h_n[-1]"
+    ways = [nnx.RNN(_nnx_cell("Simple")) for _ in range(2)]
+    (first, second), flax = nnx.Bidirectional(*ways, return_carry=True)(jnp.asarray(x))
+    if not jnp.allclose(jnp.concatenate([first, second], -1)[:, H:], flax[:, 0, H:], atol=1e-6):
+        raise ValueError("the last carry of Flax is not that of the first step.")
+    return "y", "h_n[-2], h_n[-1]", "carry[0], carry[1]"
 
 
 _ROWS: dict[str, Callable[[], tuple[str, ...]]] = {
