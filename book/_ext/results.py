@@ -51,6 +51,12 @@ PIECES: dict[str, str] = {
     "adding: held-out MSE": "penjumlahan: MSE pada data yang ditahan",
     "copying: symbols said again rightly": "penyalinan: simbol yang diulang dengan benar",
     "accuracy": "akurasi",
+    "number words": "kata bilangan",
+    "dates": "tanggal",
+    "exact match": "tepat seluruhnya",
+    "fields aligned rightly": "bidang yang sejajar dengan benar",
+    "dot-product attention": "attention hasil kali titik",
+    "additive attention": "attention aditif",
     # units
     "share of seeds": "bagian benih",
     "sequences": "runtun",
