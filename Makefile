@@ -1,10 +1,12 @@
 # Every task by name; `make help` lists them.
-# Variables: PYTHON (which interpreter makes the environment), VENV (where it lies), JOBS.
+# Variables: PYTHON (which interpreter makes the environment), VENV (where it lies), JOBS,
+# ASSIGNMENT (what `make class` grades).
 
 PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 PORT ?= 8000
+ASSIGNMENT ?= 03-rnn
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -47,9 +49,12 @@ site: install  ## build the site into _build/html
 exercises: install  ## generate exercises/id and exercises/en from solutions/
 	@$(RUNTUN) release --source solutions --release exercises
 
-class: install  ## grade the sample class into _build/class
-	@$(PY) samples/make_class.py --into _build/class
-	@$(RUNTUN) grade _build/class 03-rnn --jobs $(JOBS) || test $$? -eq 1
+class: install  ## grade the sample class into _build/class; ASSIGNMENT=07-temporal-order, or all
+	@$(PY) samples/make_class.py --into _build/class $(ASSIGNMENT)
+	@for one in $(if $(filter all,$(ASSIGNMENT)),$(notdir $(wildcard solutions/[0-9]*)),$(ASSIGNMENT)); do \
+		$(RUNTUN) grade _build/class $$one --jobs $(JOBS) || test $$? -eq 1; \
+	done
+	@$(PY) samples/make_class.py --compare _build/class $(ASSIGNMENT)
 
 # Files in their own order, not those with most tests first: the slowest have few.
 test: install  ## lint and run every test; RUNTUN_REQUIRE=all turns skips into failures

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from runtun.grading.check import check_notebook
 from runtun.grading.course import Course
 from runtun.grading.shards import Shard
 from runtun.grading.words import WORDS
+from samples import make_class
 from tests.support import ROOT
 
 LANGUAGES = ("id", "en")
@@ -157,7 +159,7 @@ def test_what_dask_is_told_are_options_and_settings_of_dasks(language: str) -> N
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_shard_that_is_shown_is_that_of_the_sample_class(language: str) -> None:
-    students = yaml.safe_load((ROOT / "samples" / "class.yml").read_text())["students"]
+    students = [one.student for one in make_class.submissions("03-rnn")]
     shown = re.search(r"shard (\d+/\d+): (\d+) of (\d+) submissions", guide("clusters", language))
     assert shown is not None
     shard = Shard.parse(shown[1])
@@ -165,10 +167,25 @@ def test_the_shard_that_is_shown_is_that_of_the_sample_class(language: str) -> N
     assert int(shown[3]) == len(students)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_grading_that_is_shown_is_that_of_the_sample_class(language: str) -> None:
+    class_ = make_class.submissions("03-rnn")
+    counts = Counter(WORDS["en"][f"status.{one.status}"] for one in class_)
+    verdicts = ", ".join(f"{count} {status}" for status, count in counts.items())
+    run = len({one.text for one in class_ if one.status != "rejected"})
+    line = f"\n{len(class_)} submissions ({run} notebooks run): {verdicts}\n"
+    assert line in guide("for-instructors", language)
+    (broken,) = (one.student for one in class_ if one.status == "rejected")
+    assert f"\n{broken}: the file is damaged" in guide("for-instructors", language)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("language", "student"), [("en", "david_okafor"), ("id", "eka_putri")])
-def test_students_are_shown_what_check_really_prints(language: str, student: str) -> None:
+def test_students_are_shown_what_check_really_prints(
+    language: str, student: str, tmp_path: Path
+) -> None:
     """Each page shows the check of a student of the sample class."""
     shown = guide("for-students", language).partition("$ runtun check 03-rnn.ipynb\n")[2]
-    notebook = ROOT / "samples" / "class" / "submitted" / student / "03-rnn" / "03-rnn.ipynb"
+    notebook = tmp_path / "03-rnn.ipynb"
+    notebook.write_text(make_class.submission_of(student, "03-rnn").text, encoding="utf-8")
     assert shown.partition("\n```")[0] == check_notebook(notebook).text()

@@ -6,17 +6,15 @@ The solution earns everything, the untouched release nothing, each mistake exact
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 
 import nbformat
 import pytest
 
-from runtun.grading import Bundle, KernelRunner, Result, Runner, grade_notebook
+from runtun.grading import Bundle, Result, Runner, grade_notebook
 from runtun.grading.bundle import LANGUAGES
-from runtun.grading.isolated import IsolatedRunner
 from runtun.grading.proof import Attempt, Proof, fill_in, read_proof
-from runtun.grading.sandbox import SandboxError
 from tests.exercises.support import SLUGS, SOURCES, exercise_path, source_path
 
 bundle = cache(lambda slug: Bundle.load(source_path(slug)))
@@ -30,19 +28,6 @@ RIGHT = [(slug, answer) for slug in SLUGS for answer in proof(slug).alternatives
 def named(cases: list[tuple[str, Attempt]]) -> list[str]:
     """Give each case the name under which pytest shows it."""
     return [f"{slug}-{attempt.name}" for slug, attempt in cases]
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[Runner]:
-    """The runner that grades a class; without a sandbox, one kernel for all notebooks."""
-    chosen: Runner
-    try:
-        chosen = isolated = IsolatedRunner()
-        isolated.check()
-    except SandboxError:
-        chosen = KernelRunner(reuse=True)
-    yield chosen
-    chosen.close()
 
 
 def earned(result: Result, of: Mapping[str, float]) -> dict[str, float | None]:
