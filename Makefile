@@ -23,7 +23,7 @@ export TF_ENABLE_ONEDNN_OPTS ?= 0
 # nbgrader calls `alembic` and `jupyter` by name.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: help install course site exercises class test lint format results benchmarks serve constraints clean
+.PHONY: help install course site pdf exercises class test lint format results benchmarks serve constraints clean
 
 help:  ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ course: install  ## build the course: site in both languages, exercises, a grade
 
 site: install  ## build the site into _build/html
 	@$(PY) book/build.py
+
+pdf: install  ## build the site with each language as one PDF (prints with Chromium)
+	@$(PY) book/build.py --pdf
 
 exercises: install  ## generate exercises/id and exercises/en from solutions/
 	@$(RUNTUN) release --source solutions --release exercises

@@ -3,6 +3,7 @@
     python book/build.py                 everything that changed, with every check
     python book/build.py --quick         for writing: one edited page, warnings only shown
     python book/build.py --serve         look at it, rebuilt as you edit
+    python book/build.py --pdf           with each language as one PDF, linked from every page
 
 One `_config.yml` and one `_toc.yml` serve both languages. Each language is an ordinary Jupyter Book
 made from them by a process of its own, one after the other, with one store of executed notebooks.
@@ -71,6 +72,7 @@ class Book:
         library: the code that pages import; the outputs of a page depend on it.
         exercises: the assignments, one folder per language.
         results: measured results, which pages read.
+        pdf: whether each language is printed as well, and linked from its pages.
     """
 
     source: Path = ROOT / "book"
@@ -81,6 +83,7 @@ class Book:
     library: Path = ROOT / "lib" / "runtun"
     exercises: Path = ROOT / "exercises"
     results: Path = ROOT / "results"
+    pdf: bool = False
     environment: dict[str, str] = field(
         default_factory=lambda: {
             name: os.environ.get(name, default)
@@ -154,7 +157,7 @@ def state_of(book: Book, languages: list[str]) -> str:
     """Name the state of everything that the site depends on."""
     digest = hashlib.sha256(execution_key(book).encode())
     digest.update(installed(MACHINERY).encode())
-    digest.update(json.dumps([languages, book.environment]).encode())
+    digest.update(json.dumps([languages, book.environment, book.pdf]).encode())
     hash_files(files_under(book.source), book.source, digest)
     if book.source != ROOT / "book":
         pages = (*LANGUAGES, "figures", "glossary.yml", "references.bib")
@@ -218,6 +221,11 @@ def write_script_words(catalogue: Path) -> None:
     catalogue.with_suffix(".js").write_text(text, encoding="utf-8")
 
 
+def pdf_of(language: str) -> str:
+    """Return the name of a language's PDF, which lies beside its pages."""
+    return f"runtun-{language}.pdf"
+
+
 def write_config(book: Book, language: str) -> tuple[Path, Path]:
     """Write the configuration and table of contents of one language."""
     folder = book.work / "config" / language
@@ -240,6 +248,7 @@ def write_config(book: Book, language: str) -> tuple[Path, Path]:
         "runtun_exercises": str(book.exercises),
         "runtun_results": str(book.results),
         "runtun_glossary": str(book.source / "glossary.yml"),
+        "runtun_pdf": pdf_of(language) if book.pdf else "",
         "runtun_site_url": site,
         "runtun_repository": book.environment["RUNTUN_REPOSITORY"].rstrip("/"),
         "runtun_branch": book.environment["RUNTUN_BRANCH"],
@@ -435,6 +444,11 @@ def build(book: Book, languages: list[str], *, quick: bool = False) -> bool:
                 f"in {language!r} Sphinx executed {', '.join(sorted(executed))}: the code cells "
                 f"differ from those of {languages[0]!r}, or an execution was not stored"
             )
+        if book.pdf:
+            begun = time.perf_counter()
+            pdf = make_pdf(book, language)
+            size = pdf.stat().st_size / 1e6
+            say(f"[pdf] {shown(pdf)}: {size:.1f} MB, {time.perf_counter() - begun:.1f} s")
     write_entrance(book)
     say("[site] checking the site: links, anchors, pictures, formulas, leftovers")
     whole = set(languages) == set(LANGUAGES)
@@ -455,7 +469,8 @@ def make_pdf(book: Book, language: str) -> Path:
     Raises:
         BuildError: if Chromium is missing or fails.
     """
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium = next((path for name in names if (path := shutil.which(name))), None)
     if not chromium:
         raise BuildError("Chromium prints the PDF and is not installed: apt-get install chromium")
     build_language(book, language, fresh=True, builder="singlehtml")
@@ -464,7 +479,7 @@ def make_pdf(book: Book, language: str) -> Path:
     page = folder / "index.html"
     text = page.read_text(encoding="utf-8").replace("<details", "<details open")
     page.write_text(text.replace(' loading="lazy"', ""), encoding="utf-8")  # paper does not scroll
-    target = book.out / language / f"runtun-{language}.pdf"
+    target = book.out / language / pdf_of(language)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as profile:
         command = [
@@ -522,14 +537,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--lang", action="append", choices=LANGUAGES, help="one language only")
     parser.add_argument("--out", type=Path, help="where the site goes (default: _build/html)")
     parser.add_argument("--quick", action="store_true", help="for writing: only show problems")
-    parser.add_argument("--pdf", action="store_true", help="also print each language as a PDF")
+    parser.add_argument(
+        "--pdf", action="store_true", help="also print each language as a PDF, linked"
+    )
     parser.add_argument("--serve", action="store_true", help="serve it and rebuild on change")
     parser.add_argument("--port", type=int, default=8000, help="for --serve (default: 8000)")
     parser.add_argument("--run-job", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.run_job:
         return run_job(Job(**json.loads(options.run_job)))
-    book = Book(out=options.out.resolve()) if options.out else Book()
+    book = Book(out=(options.out or Book.out).resolve(), pdf=options.pdf)
     languages = options.lang or list(LANGUAGES)
     try:
         try:
@@ -538,9 +555,6 @@ def main(arguments: list[str] | None = None) -> int:
             if not options.serve:
                 raise
             say(f"[site] {error}")
-        for language in languages if options.pdf else []:
-            say(f"[pdf] printing {language!r}")
-            say(f"[pdf] {shown(make_pdf(book, language))}")
         if options.serve:
             serve(book, languages, options.port)
     except BuildError as error:

@@ -43,6 +43,8 @@ def add_page_context(
     context["alternates"] = [(code, f"{to_site}{code}/{page}.html") for code in LANGUAGES]
     context["alternates"].append(("x-default", f"{to_site}index.html"))
     context["landing_url"] = f"{root}../index.html?choose"
+    pdf = app.config.runtun_pdf
+    context["pdf_url"] = f"{root}{pdf}" if pdf else ""
     context["repository_url"] = app.config.runtun_repository
     if '<meta name="description"' not in (context.get("metatags") or ""):
         text = describe(doctree)
@@ -63,6 +65,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the addresses, which come from the environment at deploy time."""
     app.add_config_value("runtun_site_url", "", "html")
     app.add_config_value("runtun_repository", "", "html")
+    app.add_config_value("runtun_pdf", "", "html")
     # Jupyter Book sets this one for an extension that the book does not load.
     app.add_config_value("comments_config", {}, "")
     app.connect("doctree-read", number_sections)

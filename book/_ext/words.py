@@ -34,6 +34,7 @@ _WORDS: dict[str, dict[str, str]] = {
     },
     "source": {"id": "Kode sumber", "en": "Source code"},
     "search": {"id": "Cari", "en": "Search"},
+    "pdf": {"id": "Seluruh buku dalam PDF", "en": "The whole book as PDF"},
     # glossary
     "in_other_language": {"id": "Inggris", "en": "Indonesian"},
     "see": {"id": "Lihat juga", "en": "See also"},

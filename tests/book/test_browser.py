@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from book.build import make_pdf
+from book.build import build
 from tests.support import chromium
 
 pytestmark = pytest.mark.browser
@@ -190,11 +191,16 @@ def test_wide_boxes_can_be_scrolled_by_keyboard(browser, address):
 
 
 @pytest.mark.slow
-def test_the_book_prints_as_one_pdf(tiny):
+def test_the_book_prints_as_one_pdf_that_its_pages_link(tiny, tmp_path):
     chromium()
-    target = make_pdf(tiny.book, "en")
-    data = target.read_bytes()
-    target.unlink()
+    work = tmp_path / "_build"
+    book = replace(tiny.book, work=work / "book", out=work / "html", pdf=True)
+    build(book, ["en"], quick=True)
+    data = (book.out / "en" / "runtun-en.pdf").read_bytes()
     assert data.startswith(b"%PDF-")
     assert b"/StructTreeRoot" in data  # tagged, for screen readers
     assert b"/Outlines" in data
+    link = '<a href="{}runtun-en.pdf">The whole book as PDF</a>'
+    assert link.format("./") in (book.out / "en" / "lesson.html").read_text(encoding="utf-8")
+    # Without --pdf no page promises one.
+    assert "runtun-en.pdf" not in (tiny.site / "en" / "lesson.html").read_text(encoding="utf-8")

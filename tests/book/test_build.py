@@ -167,6 +167,14 @@ def test_a_page_names_its_alternates_and_its_canonical_address(tiny, language: s
     ]
 
 
+@pytest.mark.parametrize("name", ["index", "lesson", "glossary", "search"])
+def test_every_page_ends_with_its_licence_its_source_and_the_way_to_the_other_language(tiny, name):
+    page = html.parse(str(tiny.site / "id" / f"{name}.html"))
+    (foot,) = page.xpath("//*[@class='book-footer']")
+    assert "Teks: CC BY 4.0. Kode: BSD-3-Clause." in foot.text_content()
+    assert foot.xpath(".//@href") == ["https://github.com/some/course", "./../index.html?choose"]
+
+
 def test_the_entrance_serves_hosts_and_search_engines(tiny):
     sitemap = (tiny.site / "sitemap.xml").read_text()
     assert "https://course.example/id/lesson.html" in sitemap
