@@ -5,12 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
+from matplotlib.patches import Rectangle
 
 from runtun.figures.attention import draw_alignment
 from runtun.figures.cliff import draw_cliff
 from runtun.figures.convolution import draw_receptive_field, receptive_field
 from runtun.figures.style import INK, PALETTE, SIGNED
-from runtun.figures.text import SHADE, draw_coloured_text, draw_temperatures, find_cell, soften
+from runtun.figures.text import (
+    SHADE,
+    draw_coloured_text,
+    draw_streams,
+    draw_temperature_fan,
+    draw_temperatures,
+    find_cell,
+    soften,
+)
 
 R = np.random.default_rng(0)
 
@@ -77,6 +86,41 @@ def test_temperature_sharpens_and_flattens() -> None:
     assert "H = 1.58" in figure.axes[2].texts[0].get_text()  # log2(3) bits
 
 
+def test_bars_may_be_fewer_than_tokens_but_the_entropy_is_of_all() -> None:
+    logits = np.arange(8.0)
+    axes = draw_temperatures(logits, "abcdefgh", [2.0], most=3).axes[0]
+    np.testing.assert_allclose(
+        [bar.get_height() for bar in axes.patches], soften(logits, 2.0)[[7, 6, 5]]
+    )
+    p = soften(logits, 2.0)
+    assert f"H = {-(p * np.log2(p)).sum():.2f}" in axes.texts[0].get_text()
+
+
+def test_the_fan_of_temperatures_holds_every_token_and_the_entropy_rises() -> None:
+    logits, temperatures = R.normal(size=8), np.linspace(0.2, 3, 15)
+    left, right = draw_temperature_fan(logits, "abcdefgh", temperatures, most=3).axes
+    p = np.array([line.get_ydata() for line in left.lines])
+    np.testing.assert_allclose(p.sum(axis=0), 1)
+    best = left.lines[5]  # after the five that are not named
+    np.testing.assert_allclose(best.get_ydata(), [soften(logits, t).max() for t in temperatures])
+    assert best.get_label() == "abcdefgh"[logits.argmax()]
+    entropy = right.lines[0].get_ydata()
+    assert (np.diff(entropy) > 0).all()
+    assert entropy[-1] < right.lines[1].get_ydata()[0] == 3  # log2(8), the even choice
+
+
+def test_streams_show_every_letter_in_its_frame() -> None:
+    text, T = "to be or not", 3
+    chunks = [[text[6 * b + T * n :][:T] for b in range(2)] for n in range(2)]
+    axes = draw_streams(chunks).axes[0]
+    letters = [t for t in axes.texts if "$" not in t.get_text()]
+    assert "".join(t.get_text() for t in letters) == "to␣or␣be␣not"
+    frames = [p for p in axes.patches if isinstance(p, Rectangle)]
+    assert len(axes.patches) == 2 * len(frames) == 8  # an arrow behind each
+    for k, letter in enumerate(letters):
+        assert frames[k // T].get_bbox().contains(*letter.get_position())
+
+
 @pytest.mark.parametrize("kernel_size", [2, 3])
 @pytest.mark.parametrize("dilations", [[1], [1, 2, 4], [1, 2, 4, 1, 2, 4]])
 def test_the_receptive_field_is_that_of_a_convolution_that_is_run(kernel_size, dilations) -> None:
@@ -132,6 +176,10 @@ def test_the_cliff_shows_the_surface_and_every_visited_point() -> None:
         (lambda: soften(np.zeros(2), 0.0), "`temperature` must be positive"),
         (lambda: draw_temperatures(np.zeros(2), "abc"), r"\(V,\) = \(3,\)"),
         (lambda: draw_temperatures(np.zeros(2), "ab", []), "one to four"),
+        (lambda: draw_streams([["ab"], ["c"]]), "pieces of one length"),
+        (lambda: draw_streams([]), "equally many"),
+        (lambda: draw_temperature_fan(np.zeros(2), "ab", np.array([2.0, 1.0])), "rising"),
+        (lambda: draw_temperature_fan(np.zeros(2), "abc", np.array([1.0, 2.0])), r"\(3,\)"),
         (lambda: draw_receptive_field(2, [1, 2], np.zeros(3)), "at least the receptive field, 4"),
         (lambda: receptive_field(2, []), "one is needed for each layer"),
         (
