@@ -23,7 +23,7 @@ export TF_ENABLE_ONEDNN_OPTS ?= 0
 # nbgrader calls `alembic` and `jupyter` by name.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: help install course site pdf exercises class test lint format results benchmarks serve constraints clean
+.PHONY: help install course site pdf exercises class test lint format results benchmarks site-audit serve constraints clean
 
 help:  ## list the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ results: install  ## run every experiment into results/ (hours; goes on where it
 benchmarks: install  ## measure speed and memory of the library into results/library_benchmarks.json
 	@OMP_WAIT_POLICY=passive $(PY) -m pytest benchmarks --record
 	@KERAS_BACKEND=jax $(PY) -m pytest benchmarks/test_training.py -k keras --record
+
+site-audit: install  ## measure every page of the built site with Lighthouse into results/site.json
+	@$(PY) tools/site_audit.py
 
 serve: install  ## look at the course, rebuilt as you edit
 	@$(PY) book/build.py --serve --port $(PORT)

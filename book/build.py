@@ -51,6 +51,8 @@ PACKAGES = ("numpy", "pandas", "matplotlib", "keras", "tensorflow", "torch", "ja
 MACHINERY = ("sphinx", "jupyter-book", "sphinx-book-theme", "pydata-sphinx-theme", "sphinx-design",
              "sphinxcontrib-katex", "sphinxcontrib-bibtex", "myst-parser")  # fmt: skip
 """Another version of one of these may change how it looks."""
+SITE_SCORES = "site.json"
+"""The result that is measured on the built site (tools/site_audit.py)."""
 KEPT_CACHES = 3
 """How many stores of executed notebooks are kept: those of the last few states of the library."""
 
@@ -142,14 +144,15 @@ def execution_key(book: Book) -> str:
     """Name the state of everything that executed pages depend on.
 
     jupyter-cache looks at a page's own cells only; it would keep old outputs after the library
-    changed. The grader and the command line are left out: no page runs them.
+    changed. The grader, the command line and the scores of the site are left out: no page's code
+    reads them.
     """
     digest = hashlib.sha256(installed(PACKAGES).encode())
     constraints = ROOT / "constraints.txt"
     hash_files([constraints] if constraints.is_file() else [], ROOT, digest)
     library = files_under(book.library, skip=("grading", "cli.py"))
     hash_files(library, book.library, digest)
-    hash_files(files_under(book.results), book.results, digest)
+    hash_files(files_under(book.results, skip=(SITE_SCORES,)), book.results, digest)
     return digest.hexdigest()[:12]
 
 
@@ -163,8 +166,8 @@ def state_of(book: Book, languages: list[str]) -> str:
         pages = (*LANGUAGES, "figures", "glossary.yml", "references.bib")
         machinery = files_under(ROOT / "book", skip=pages)
         hash_files(machinery, ROOT / "book", digest)
-    for path in (book.config, book.toc):
-        hash_files([path], path.parent, digest)
+    for path in (book.config, book.toc, book.results / SITE_SCORES):
+        hash_files([path] if path.is_file() else [], path.parent, digest)
     hash_files(files_under(book.exercises), book.exercises, digest)
     log = subprocess.run(
         ["git", "log", "-1", "--format=%H", "--", "."],

@@ -47,7 +47,7 @@ def add_page_context(
     context["pdf_url"] = f"{root}{pdf}" if pdf else ""
     context["repository_url"] = app.config.runtun_repository
     if '<meta name="description"' not in (context.get("metatags") or ""):
-        text = describe(doctree)
+        text = word("search_page", language) if page == "search" else describe(doctree)
         if text:
             context["fallback_description"] = text
 

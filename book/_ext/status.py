@@ -98,6 +98,29 @@ def results_of(folder: Path) -> list[tuple[str, str]]:
     return rows
 
 
+def quality_of(folder: Path, language: str) -> tuple[str, dict[str, list[str]]]:
+    """Return how the pages were measured, and the scores of each, as Lighthouse writes them.
+
+    The file is written by `make site-audit`; without one there are no scores.
+    """
+    path = folder / "site.json"
+    if not path.is_file():
+        return "", {}
+    data = json.loads(path.read_text(encoding="utf-8"))
+    environment = data["environment"]
+    how = word("quality_measured", language).format(
+        **environment["versions"], day=environment["date"]
+    )
+    scores = {
+        name.removeprefix(f"{language}/").removesuffix(".html"): [
+            str(round(100 * row[category])) for category in data["targets"]
+        ]
+        for name, row in data["pages"].items()
+        if name.startswith(f"{language}/")
+    }
+    return how, scores
+
+
 Cell = str | nodes.Node
 
 
@@ -164,6 +187,13 @@ def make_status(app: Sphinx, status: str) -> list[nodes.Node]:
         found.append(make_table((t("file"), t("recorded")), results))
     else:
         found.append(nodes.paragraph("", t("no_results").replace("`", "")))
+    how, scores = quality_of(Path(app.config.runtun_results), language)
+    if scores:
+        found.append(nodes.rubric("", t("quality")))
+        found.append(nodes.paragraph("", how))
+        header = [t(n) for n in ("page", "performance", "accessibility", "best-practices", "seo")]
+        rows = [(link(page), *scores[page]) for page in pages if page in scores]
+        found.append(make_table(header, rows))
     found.append(nodes.rubric("", t("translation")))
     found.append(make_table((t("page"), t("last_change"), t("state")), changes))
     return found

@@ -34,6 +34,10 @@ _WORDS: dict[str, dict[str, str]] = {
     },
     "source": {"id": "Kode sumber", "en": "Source code"},
     "search": {"id": "Cari", "en": "Search"},
+    "search_page": {
+        "id": "Cari kata dan istilah di semua halaman buku ini.",
+        "en": "Search the words of every page of this book.",
+    },
     "pdf": {"id": "Seluruh buku dalam PDF", "en": "The whole book as PDF"},
     # glossary
     "in_other_language": {"id": "Inggris", "en": "Indonesian"},
@@ -89,6 +93,17 @@ _WORDS: dict[str, dict[str, str]] = {
         "saat halaman dibangun.",
         "en": "No results are recorded in `results/` yet; every number in this book is computed "
         "while its page is built.",
+    },
+    "quality": {"id": "Mutu halaman", "en": "Quality of the pages"},
+    "performance": {"id": "Kinerja", "en": "Performance"},
+    "accessibility": {"id": "Aksesibilitas", "en": "Accessibility"},
+    "best-practices": {"id": "Praktik baik", "en": "Best practices"},
+    "seo": {"id": "Temuan mesin pencari", "en": "Search engines"},
+    "quality_measured": {
+        "id": "Diukur dengan Lighthouse {lighthouse} di Chromium {chromium} sebagai ponsel dengan "
+        "jaringan lambat yang disimulasikan, pada {day}; nilai 100 adalah yang terbaik.",
+        "en": "Measured with Lighthouse {lighthouse} in Chromium {chromium}, as a phone on a "
+        "simulated slow connection, on {day}; 100 is the best.",
     },
     # the library
     "floors": {"id": "Model dan lapisan", "en": "Models and layers"},
