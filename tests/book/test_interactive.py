@@ -263,9 +263,73 @@ def test_attention_looks_where_the_query_says(live) -> None:
     assert "Target step 12" in report(page)
 
 
+def read_letters(letters: str, u: float, f: float) -> tuple[np.ndarray, np.ndarray]:
+    """The states of a simple RNN and of a latch along a sequence, as the figure defines them."""
+    values = {"X": 1, "Y": -1, "a": 0.4, "b": -0.4, "c": 0.2, "d": -0.2, "E": 0, "B": 0}
+    h = c = 0.0
+    states = []
+    for letter in letters:
+        h = np.tanh(u * h + values[letter])
+        c = f * c + (values[letter] if letter in "XY" else 0)
+        states.append((h, c))
+    rnn, lstm = np.array(states).T
+    return rnn, lstm
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("u", "f"), [(0.9, 0.98), (0.5, 1.0), (1.4, 0.8)])
+def test_what_is_left_of_a_letter_is_the_difference_it_makes(live, u: float, f: float) -> None:
+    page = live("unrolled")
+    page.get_by_label("sequence").fill("bYacX dab")
+    step, forget, recurrent = page.get_by_role("slider").all()
+    forget.fill(str(f))
+    recurrent.fill(str(u))
+    step.press("End")
+    rnn, lstm = read_letters("EbYacXdabB", u, f)
+    other_rnn, other_lstm = read_letters("EbXacXdabB", u, f)
+    share = 100 * np.abs(rnn - other_rnn)[-1] / np.abs(rnn - other_rnn)[2]
+    assert "Step 9 reads B, x = 0.0" in report(page)
+    assert f"RNN h = {rnn[-1]:.2f}, LSTM c = {lstm[-1]:.2f}" in report(page)
+    assert f"Of the Y read 7 steps ago the RNN holds {share:.1f} %" in report(page)
+    assert f"the LSTM {100 * f**7:.1f} %" in report(page)
+    assert np.abs(lstm - other_lstm)[-1] == pytest.approx(2 * f**7)  # exact, whatever came between
+    step.press("Home")
+    assert "The first Y has not come yet" in report(page)
+
+
+@pytest.mark.browser
+def test_the_first_letter_can_be_chosen_and_strange_letters_are_named(live) -> None:
+    page = live("unrolled", "id")
+    letters = page.get_by_label("runtun")
+    assert "x = -0,4" in report(page)
+    page.get_by_role("group").get_by_label("Y").check()
+    assert letters.input_value().startswith("abYcd")
+    assert "Dari Y yang dibaca 3 langkah lalu" in report(page)
+    letters.press("End")
+    letters.press("q")
+    assert "“q” bukan salah satu huruf" in report(page)
+    assert letters.get_attribute("aria-invalid") == "true"
+    letters.press("Backspace")
+    assert letters.get_attribute("aria-invalid") == "false"
+    letters.fill("abcd")
+    assert "memerlukan sebuah X atau Y" in report(page)
+    letters.fill("X")  # shorter than the step looked at
+    assert "Langkah 2 membaca B" in report(page)
+
+
+def test_the_printed_network_holds_the_numbers_of_the_live_one() -> None:
+    picture = (ROOT / "book" / "figures" / "temporal-unrolled.svg").read_text()
+    script = (SCRIPTS / "unrolled.js").read_text()
+    letters = re.search(r'letters: "(E\w+B)"', script)[1]
+    t, u, f = (float(re.search(rf"\b{name}: ([\d.]+)", script)[1]) for name in ("t", "u", "f"))
+    for states in read_letters(letters, u, f):
+        shown = [f">{state:.2f}<".replace("-", "−") for state in states[int(t) - 4 : int(t) + 4]]
+        assert [text for text in shown if text in picture] == shown
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize(
-    "name", ["order", "windows", "gates", "field", "alignment", "corners", "sees"]
+    "name", ["order", "windows", "gates", "field", "alignment", "corners", "sees", "unrolled"]
 )
 def test_a_figure_fits_a_phone_and_keeps_its_description(live, name: str) -> None:
     page = live(name)
