@@ -39,7 +39,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Not the folder of this script: its `id` would pass for docutils' Indonesian.
 sys.path[:] = [str(ROOT), *(p for p in sys.path if Path(p or ".").resolve() != ROOT / "book")]
 
-from book._ext.words import LANGUAGES  # noqa: E402
+from book._ext.words import LANGUAGES, word  # noqa: E402
 from book.execute import environment, execute_pages, find_stale  # noqa: E402
 from book.post import finish  # noqa: E402
 from book.site_checks import check_site  # noqa: E402
@@ -463,6 +463,19 @@ def build(book: Book, languages: list[str], *, quick: bool = False) -> bool:
     return True
 
 
+def cover_of(book: Book, language: str) -> str:
+    """Return the first page of a language's PDF."""
+    config = yaml.safe_load((book.work / "config" / language / "_config.yml").read_text())
+    title, _, line = config["sphinx"]["config"]["html_title"].partition(": ")
+    mark = (ROOT / "book" / "_static" / "runtun.svg").read_text(encoding="utf-8")
+    return (
+        f'<div class="cover onlyprint">{mark}<p class="cover-title">{title}</p>'
+        f'<p class="cover-line">{line[:1].upper()}{line[1:]}</p>'
+        f"<p>{config['author']}, {config['copyright']}</p>"
+        f"<p>{word('licence', language)}</p></div>\n"
+    )
+
+
 def make_pdf(book: Book, language: str) -> Path:
     """Print the whole book of one language: all pages on one, through Chromium.
 
@@ -481,7 +494,10 @@ def make_pdf(book: Book, language: str) -> Path:
     finish(book.work / language / "singlehtml", folder, language)
     page = folder / "index.html"
     text = page.read_text(encoding="utf-8").replace("<details", "<details open")
-    page.write_text(text.replace(' loading="lazy"', ""), encoding="utf-8")  # paper does not scroll
+    text = text.replace(' loading="lazy"', "")  # paper does not scroll
+    contents = '<div id="jb-print-docs-body"'
+    text = text.replace(contents, cover_of(book, language) + contents, 1)
+    page.write_text(text, encoding="utf-8")
     target = book.out / language / pdf_of(language)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as profile:

@@ -200,6 +200,10 @@ def test_the_book_prints_as_one_pdf_that_its_pages_link(tiny, tmp_path):
     assert data.startswith(b"%PDF-")
     assert b"/StructTreeRoot" in data  # tagged, for screen readers
     assert b"/Outlines" in data
+    paper = (book.work / "en" / "print" / "index.html").read_text(encoding="utf-8")
+    assert '<p class="cover-line">Sequence models from scratch</p>' in paper
+    assert "<details>" not in paper  # nothing can be unfolded
+    assert b"/MediaBox [0 0 594" in data or b"/MediaBox [0 0 595" in data  # A4
     link = '<a href="{}runtun-en.pdf">The whole book as PDF</a>'
     assert link.format("./") in (book.out / "en" / "lesson.html").read_text(encoding="utf-8")
     # Without --pdf no page promises one.
