@@ -61,6 +61,10 @@ PIECES: dict[str, str] = {
     "fields aligned rightly": "bidang yang sejajar dengan benar",
     "dot-product attention": "attention hasil kali titik",
     "additive attention": "attention aditif",
+    "NusaX id": "NusaX Indonesia",
+    "NusaX en": "NusaX Inggris",
+    "lag-1000": "lag 1.000",
+    "lag-5000": "lag 5.000",
     # units
     "share of seeds": "bagian benih",
     "sequences": "runtun",
@@ -126,6 +130,9 @@ def _say_piece(piece: str) -> str:
             return indonesian + piece[len(english) :]
     if piece.startswith("Jacobian over "):
         return piece.replace("Jacobian over ", "Jacobian sejauh ").replace(" steps", " langkah")
+    for english, indonesian in ((" digits", " angka"), (" epochs", " epoch")):
+        if piece.endswith(english):
+            return piece.removesuffix(english) + indonesian
     return PIECES.get(piece, piece)
 
 
