@@ -16,7 +16,6 @@ from runtun.figures.style import (
     PALETTE,
     SIGNED,
     STYLE,
-    add_legend,
     line_styles,
     new_figure,
 )
@@ -97,7 +96,8 @@ def draw_coloured_text(text: str, values: np.ndarray, *, width: int = 64) -> Fig
         places.append((row, column))
         row, column = (row + 1, 0) if character == "\n" else (row, column + 1)
     rows = places[-1][0] + 1
-    figure, grid = new_figure(height=0.2 + 0.22 * rows)
+    size = min(64 / width, 1.5)  # short lines have room for larger letters
+    figure, grid = new_figure(height=0.2 + 0.22 * size * rows)
     axes = grid[0, 0]
     for character, value, (line, place) in zip(text, values, places, strict=True):
         colour = SIGNED((SHADE * value + 1) / 2)
@@ -108,7 +108,7 @@ def draw_coloured_text(text: str, values: np.ndarray, *, width: int = 64) -> Fig
                 line + 0.5,
                 visible(character),
                 family="DejaVu Sans Mono",
-                fontsize=7.5,
+                fontsize=7.5 * size,
                 ha="center",
                 va="center",
                 color=INK,
@@ -228,7 +228,7 @@ def draw_temperature_fan(
     left.vlines(1.0, 0, 1, color=MUTED, linewidth=1, linestyle=":", zorder=0)
     left.set_ylim(0, 1)
     left.set_ylabel("$p$")
-    add_legend(left, columns=5)
+    left.legend(loc="upper right", handlelength=2.6)
     entropy = -(p * np.log2(np.where(p > 0, p, 1))).sum(axis=1)
     right.plot(temperatures, entropy, color=PALETTE[0], linestyle="-")
     right.axhline(np.log2(len(tokens)), color=MUTED, linewidth=1.5, linestyle=":")
