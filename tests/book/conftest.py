@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import http.server
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from book._ext.interactive import SCRIPTS
 from book.build import Book, build
 
 FIXTURE = Path(__file__).parent / "fixture"
@@ -77,3 +79,35 @@ def serve() -> Iterator:
     yield start
     for server in servers:
         server.shutdown()
+
+
+@pytest.fixture
+def live(browser) -> Iterator[Callable]:
+    """Return a function that opens an interactive figure in a page of its own, on a phone.
+
+    Its arguments are the figure's name, the page's language, and what the page's own code hands to
+    the figure, if anything.
+    """
+    contexts, errors = [], []
+
+    def open_figure(name: str, language: str = "en", data: dict | None = None):
+        scripts = "".join(
+            f"<script>{(SCRIPTS / f'{s}.js').read_text()}</script>" for s in ("kit", name)
+        )
+        if data is not None:
+            kind = f'type="application/json" data-figure="{name}"'
+            scripts = f"<script {kind}>{json.dumps(data)}</script>{scripts}"
+        context = browser.new_context(viewport={"width": 390, "height": 800})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(error))
+        page.set_content(
+            f'<!doctype html><html lang="{language}"><body><figure class="interactive-{name}">'
+            f'<a href="x.svg"><img alt="what it shows"></a></figure>{scripts}</body></html>'
+        )
+        return page
+
+    yield open_figure
+    for context in contexts:
+        context.close()
+    assert errors == []

@@ -87,32 +87,7 @@ def test_the_week_in_the_script_is_the_first_of_the_data() -> None:
     np.testing.assert_array_equal(week, load_taylor().to_numpy()[:336])
 
 
-# --- in a browser -------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def live(browser, tmp_path: Path):
-    """Open a figure in a page of its own, in a language."""
-    contexts, errors = [], []
-
-    def open_figure(name: str, language: str = "en"):
-        scripts = "".join(
-            f"<script>{(SCRIPTS / f'{s}.js').read_text()}</script>" for s in ("kit", name)
-        )
-        context = browser.new_context(viewport={"width": 390, "height": 800})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(error))
-        page.set_content(
-            f'<!doctype html><html lang="{language}"><body><figure class="interactive-{name}">'
-            f'<a href="x.svg"><img alt="what it shows"></a></figure>{scripts}</body></html>'
-        )
-        return page
-
-    yield open_figure
-    for context in contexts:
-        context.close()
-    assert errors == []
+# --- in a browser: the fixture `live` opens a figure in a page of its own -----------------------
 
 
 def report(page) -> str:

@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 
 from runtun.scratch import RNN, SimpleRNNCell, clip_by_norm, clip_by_value
-from tests.book import test_interactive
 from tests.book.test_interactive import report
 from tests.support import ROOT
 
-live = test_interactive.live  # the fixture that opens a figure in a page of its own
 LIMITS = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
 SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 

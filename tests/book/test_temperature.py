@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 
-from book._ext.interactive import SCRIPTS
 from runtun.decoding import choose_tokens
+from tests.book.test_interactive import report
 from tests.support import ROOT
 
 LOGITS = {
@@ -21,36 +21,9 @@ LOGITS = {
 
 
 @pytest.fixture
-def figure(browser) -> Callable:
-    """Open the figure in a page of its own, with or without the network's numbers."""
-    contexts, errors = [], []
-
-    def open_figure(language: str = "en", data: dict | None = LOGITS):
-        scripts = "".join(
-            f"<script>{(SCRIPTS / f'{s}.js').read_text()}</script>" for s in ("kit", "temperature")
-        )
-        if data is not None:
-            kind = 'type="application/json" data-figure="temperature"'
-            scripts = f"<script {kind}>{json.dumps(data)}</script>{scripts}"
-        context = browser.new_context(viewport={"width": 390, "height": 800})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(error))
-        page.set_content(
-            f'<!doctype html><html lang="{language}"><body><figure class="interactive-temperature">'
-            f'<img alt="what it shows"></figure>{scripts}</body></html>'
-        )
-        return page
-
-    yield open_figure
-    for context in contexts:
-        context.close()
-    assert errors == []
-
-
-def report(page) -> str:
-    """What the figure says."""
-    return page.locator("[role=status]").inner_text()
+def figure(live) -> Callable:
+    """Open the figure, with or without the network's numbers."""
+    return partial(live, "temperature", data=LOGITS)
 
 
 @pytest.mark.browser
