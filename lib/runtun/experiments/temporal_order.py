@@ -147,21 +147,18 @@ def build_feed_forward(
         kernel_size = 3
         # Two convolutions a block: the receptive field is 1 + 2 (k - 1) (2^L - 1).
         layers = int(np.ceil(np.log2((longest - 1) / (2 * (kernel_size - 1)) + 1)))
-        return nn.ModuleDict(
-            {
-                "whole": TCN(
-                    input_size,
-                    hidden_size,
-                    kernel_size=kernel_size,
-                    num_layers=layers,
-                    horizon=output_size,
-                    rng=rng,
-                )
-            }
+        whole = TCN(
+            input_size,
+            hidden_size,
+            kernel_size=kernel_size,
+            num_layers=layers,
+            horizon=output_size,
+            rng=rng,
         )
-    whole = Transformer(
-        input_size, hidden_size, output_size=output_size, max_length=longest, rng=rng
-    )
+    else:
+        whole = Transformer(
+            input_size, hidden_size, output_size=output_size, max_length=longest, rng=rng
+        )
     return nn.ModuleDict({"whole": whole})
 
 
