@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lxml import etree, html
 
-from book._ext.words import word
+from book._ext.words import spell_number, word
 
 FOREIGN = re.compile(
     r"mathjax|require(\.min)?\.js|thebe|html-manager|mermaid|vega|unpkg|jsdelivr|cdnjs", re.I
@@ -129,12 +129,9 @@ def put_words(page: html.HtmlElement, language: str) -> None:
 
 
 def write_numbers(page: html.HtmlElement, language: str) -> None:
-    """Give measured numbers in Indonesian sentences their decimal comma; code keeps its point."""
-    if language != "id":
-        return
+    """Spell measured numbers in sentences as the language does; code keeps its point."""
     for number in page.xpath("//span[contains(@class, 'pasted-text')]"):
-        if number.text and re.fullmatch(r"-?\d+\.\d+(e[+-]?\d+)?", number.text):
-            number.text = number.text.replace(".", ",")
+        number.text = spell_number(number.text or "", language)
 
 
 def name_landmarks(page: html.HtmlElement, language: str) -> None:

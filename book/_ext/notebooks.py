@@ -30,7 +30,7 @@ from sphinx.util import logging
 
 from book._ext.glossary import glossary_of
 from book._ext.quiz import parse_quiz
-from book._ext.words import word
+from book._ext.words import spell_number, word
 
 logger = logging.getLogger(__name__)
 
@@ -259,9 +259,7 @@ def glued(content: str, context: Context) -> str:
         value = format(float(value), spec) if spec else value
     except ValueError:
         return value
-    if context.language == "id" and re.fullmatch(r"-?\d+\.\d+", value):
-        return value.replace(".", ",")  # as on the page
-    return value
+    return spell_number(value, context.language)  # as on the page
 
 
 def to_plain(text: str, context: Context) -> str:

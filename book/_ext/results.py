@@ -20,7 +20,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from book._ext.status import make_table
-from book._ext.words import word
+from book._ext.words import spell_number, word
 
 HIGHER_IS_BETTER = {"%", "share of seeds"}
 NEITHER = {"weights", "powers of ten"}
@@ -143,9 +143,7 @@ def number(value: float, language: str) -> str:
     ('0.001151', '5,408', '0,25')
     """
     text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-    if language == "id":
-        text = text.translate(str.maketrans(",.", ".,"))
-    return text
+    return spell_number(text, language)
 
 
 def reaches(row: Mapping[str, Any]) -> bool | None:

@@ -22,6 +22,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from book._ext.status import make_table
+from book._ext.words import spell_number
 from runtun.grading.words import span
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
@@ -111,7 +112,7 @@ def number(value: float, language: str) -> str:
     ('0,43', '100,000', '42')
     """
     text = f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
-    return text.translate(str.maketrans(",.", ".,")) if language == "id" else text
+    return spell_number(text, language)
 
 
 class GradingScale(SphinxDirective):

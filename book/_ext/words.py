@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 LANGUAGES = ("id", "en")
 """Languages of the book, in the order in which they are built."""
 
 NAMES = {"id": "Bahasa Indonesia", "en": "English"}
 """What each language calls itself."""
+
+NUMBER = re.compile(r"-?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?(e[+-]?\d+)?")
+"""A number as Python writes it, with or without groups of three."""
 
 _WORDS: dict[str, dict[str, str]] = {
     # quizzes
@@ -140,6 +145,20 @@ def word(key: str, language: str) -> str:
     'Periksa'
     """
     return _WORDS[key][language]
+
+
+def spell_number(text: str, language: str) -> str:
+    """Return a number as Python writes it in the spelling of a language, any other text as it is.
+
+    Indonesian has a decimal comma and groups of three parted by points; English has it as Python
+    does with a format such as `,.0f`.
+
+    >>> spell_number("12,345.6", "id"), spell_number("1.4e-05", "id"), spell_number("12,345", "en")
+    ('12.345,6', '1,4e-05', '12,345')
+    """
+    if language == "id" and NUMBER.fullmatch(text):
+        return text.translate(str.maketrans(",.", ".,"))
+    return text
 
 
 def other(language: str) -> str:

@@ -90,9 +90,11 @@ def test_dead_weight_stays_behind_and_the_source_is_untouched(tmp_path: Path):
 
 def test_measured_numbers_follow_the_spelling_of_the_language():
     number = '<span class="pasted-text">{}</span>'
-    body = f"<p>{number.format('1.4e-05')} {number.format(16)}</p><pre>0.5</pre>"
-    assert mended(body).xpath("//p/span/text() | //pre/text()") == ["1,4e-05", "16", "0.5"]
-    assert mended(body, language="en").xpath("//p/span/text()") == ["1.4e-05", "16"]
+    texts = ["1.4e-05", "16", "-2,560", "1,234,567.8", "1997", "adam"]
+    body = f"<p>{' '.join(map(number.format, texts))}</p><pre>0.5</pre>"
+    spelt = ["1,4e-05", "16", "-2.560", "1.234.567,8", "1997", "adam"]
+    assert mended(body).xpath("//p/span/text() | //pre/text()") == [*spelt, "0.5"]
+    assert mended(body, language="en").xpath("//p/span/text()") == texts
 
 
 def test_drawings_keep_their_room_while_they_load(tmp_path: Path):
