@@ -128,10 +128,15 @@ def put_words(page: html.HtmlElement, language: str) -> None:
                 element.text = word(f"{verb}_{kind}", language)
 
 
+UNIT = re.compile(r"^ (?=(?:%|MW|GW)(?!\w))")
+"""The space between a number and its unit, where a line must not break."""
+
+
 def write_numbers(page: html.HtmlElement, language: str) -> None:
     """Spell measured numbers in sentences as the language does; code keeps its point."""
     for number in page.xpath("//span[contains(@class, 'pasted-text')]"):
         number.text = spell_number(number.text or "", language)
+        number.tail = UNIT.sub("\N{NO-BREAK SPACE}", number.tail or "")
 
 
 def name_landmarks(page: html.HtmlElement, language: str) -> None:

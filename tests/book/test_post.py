@@ -97,6 +97,11 @@ def test_measured_numbers_follow_the_spelling_of_the_language():
     assert mended(body, language="en").xpath("//p/span/text()") == texts
 
 
+def test_a_number_and_its_unit_stay_on_one_line():
+    body = '<p><span class="pasted-text">14</span> % of <span class="pasted-text">3</span> MWh</p>'
+    assert mended(body).xpath("//p/text()") == ["\N{NO-BREAK SPACE}% of ", " MWh"]
+
+
 def test_drawings_keep_their_room_while_they_load(tmp_path: Path):
     (tmp_path / "a.svg").write_text('<?xml version="1.0"?>\n<svg width="72pt" height="36pt">')
     (tmp_path / "b.svg").write_text('<svg viewBox="0 0 9 9"><rect width="1" height="1"/></svg>')
