@@ -125,6 +125,7 @@ def files_under(folder: Path, skip: tuple[str, ...] = ()) -> list[Path]:
         for path in folder.rglob("*")
         if path.is_file()
         and path.suffix not in (".pyc", ".mo")
+        and not path.name.endswith(".journal.jsonl")  # of an experiment that is still running
         and not ignored & set(path.relative_to(folder).parts)
     ]
 

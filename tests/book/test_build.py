@@ -119,6 +119,9 @@ def test_outputs_belong_to_a_state_of_the_library(tmp_path: Path):
     (book.source / "grading").mkdir()
     (book.source / "grading" / "x.py").write_text("")
     assert execution_key(book) == key  # no page runs the grader
+    book.results.mkdir(exist_ok=True)
+    (book.results / "waves.journal.jsonl").write_text("{}")
+    assert execution_key(book) == key  # nor waits for an experiment that is still running
     (book.source / "code.py").write_text("# another library")
     assert execution_key(book) != key
 
