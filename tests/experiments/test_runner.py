@@ -96,6 +96,39 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert read_result(tmp_path, "toy")["rows"][1]["values"] == [2.0, 4.0, 6.0]
 
 
+def test_more_seeds_measure_only_what_is_new(tmp_path: Path) -> None:
+    run_experiment(TOY, tmp_path, TOY.configure(seeds=2), progress=False)
+    CALLS.clear()
+    run_experiment(TOY, tmp_path, progress=False)
+    assert CALLS == ["a2", "b2"]
+    rows = read_result(tmp_path, "toy")["rows"]
+    assert [row["values"] for row in rows] == [[2.0, 4.0, 6.0], [2.0, 4.0, 6.0], [1.0, 1.0, 1.0]]
+    assert [row["seeds"] for row in rows] == [[0, 1, 2]] * 3
+
+
+@pytest.mark.parametrize("change", ["config", "version", "processor", "package"])
+def test_trials_measured_otherwise_are_not_taken_over(tmp_path: Path, change: str) -> None:
+    path = run_experiment(TOY, tmp_path, TOY.configure(seeds=2), progress=False)
+    result = json.loads(path.read_text())
+    if change == "config":
+        result["config"]["factor"] = 3.0
+    elif change == "processor":
+        result["environment"]["processor"] = "another"
+    else:
+        name = {"version": "numpy", "package": "tensorflow"}[change]
+        result["environment"]["versions"][name] = "0.0.1"
+    path.write_text(json.dumps(result))
+    CALLS.clear()
+    run_experiment(TOY, tmp_path, progress=False)
+    assert CALLS == ["a0", "a1", "a2", "b0", "b1", "b2"]
+
+
+def test_measuring_again_with_as_many_seeds_measures_all(tmp_path: Path) -> None:
+    for _ in range(2):
+        run_experiment(TOY, tmp_path, TOY.configure(seeds=1), progress=False)
+    assert CALLS == ["a0", "b0"] * 2
+
+
 def test_a_line_cut_off_by_a_crash_costs_one_trial_only(tmp_path: Path) -> None:
     journal = tmp_path / "toy.journal.jsonl"
 

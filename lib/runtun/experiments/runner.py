@@ -17,12 +17,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -156,7 +157,8 @@ def run_experiment(
     Returns:
         The path of NAME.json. While trials are missing, NAME.journal.jsonl beside it holds those
         that are done; a journal of another config or another version of this code's numbers is
-        set aside by its digest and never mixed in.
+        set aside by its digest and never mixed in. A NAME.json that differs in nothing but fewer
+        seeds, measured with the same versions on the same processor, hands its trials over.
 
     Raises:
         ValueError: if a trial measures something that the experiment does not name, or no number.
@@ -169,7 +171,8 @@ def run_experiment(
     folder.mkdir(parents=True, exist_ok=True)
     journal = folder / f"{experiment.name}.journal.jsonl"
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
-    done = _read_journal(journal, digest)
+    path = folder / f"{experiment.name}.json"
+    done = _take_over(path, config, trials) | _read_journal(journal, digest)
     names = {metric.name for metric in experiment.metrics}
     with tqdm(total=len(trials), disable=not progress, unit="trial") as bar:
         for trial in trials:
@@ -199,7 +202,6 @@ def run_experiment(
         "environment": describe_environment(),
         "rows": summarise(experiment, trials, done),
     }
-    path = folder / f"{experiment.name}.json"
     part = path.with_suffix(".json.part")
     part.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(part, path)
@@ -283,11 +285,16 @@ def read_recorded(name: str) -> dict[str, Any]:
     )
 
 
-def describe_environment() -> dict[str, Any]:
-    """Return versions, processor and date: what a measurement depends on beside its config."""
+def describe_environment(packages: Container[str] = sys.modules) -> dict[str, Any]:
+    """Return versions, processor and date: what a measurement depends on beside its config.
+
+    Args:
+        packages: names of packages whose versions are asked for, of those in `PACKAGES`; the ones
+            that are loaded if not given.
+    """
     versions = {"runtun": runtun.__version__, "python": platform.python_version()}
     for name in PACKAGES:
-        if name in sys.modules:
+        if name in packages and importlib.util.find_spec(name) is not None:
             versions[name] = importlib.metadata.version(name)
     return {
         "versions": versions,
@@ -332,6 +339,28 @@ def _read_journal(journal: Path, digest: str) -> dict[str, dict[str, Any]]:
         if record.get("digest") == digest:
             done[record["key"]] = record
     return done
+
+
+def _take_over(
+    path: Path, config: Mapping[str, Any], trials: Sequence[Trial]
+) -> dict[str, dict[str, Any]]:
+    """Return the trials of a recorded result that had fewer seeds and differed in nothing else."""
+    if not path.is_file():
+        return {}
+    result = read_result(path.parent, path.stem)
+    before, now = result["config"], json.loads(json.dumps(config))
+    if before | {"seeds": None} != now | {"seeds": None} or not before["seeds"] < now["seeds"]:
+        return {}
+    here, there = describe_environment(result["environment"]["versions"]), result["environment"]
+    if here | {"date": None} != there | {"date": None}:
+        return {}
+    done: dict[str, dict[str, Any]] = {}
+    for row in result["rows"]:
+        for seed, value in zip(row["seeds"], row["values"], strict=True):
+            key = Trial(row["model"], row["framework"], seed, dict).key
+            record = {"values": {}, "seconds": row["seconds"], "memory": row["memory"]}
+            done.setdefault(key, record)["values"][row["metric"]] = value
+    return {trial.key: done[trial.key] for trial in trials if trial.key in done}
 
 
 def _append(journal: Path, record: Mapping[str, Any]) -> None:
