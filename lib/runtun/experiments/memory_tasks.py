@@ -29,7 +29,7 @@ COPIED = Metric("copying: symbols said again rightly", "%")
 
 CONFIG: dict[str, Any] = {
     "frameworks": ["torch"],
-    "seeds": 3,
+    "seeds": 5,
     # name -> (cell, initial weights); see `streams.build_network`
     "models": {
         "SimpleRNN": ["rnn", "keras"],
