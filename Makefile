@@ -82,7 +82,7 @@ benchmarks: install  ## measure speed and memory of the library into results/lib
 	@KERAS_BACKEND=jax $(PY) -m pytest benchmarks/test_training.py -k keras --record
 
 site-audit: install  ## measure every page of the built site with Lighthouse into results/site.json
-	@$(PY) tools/site_audit.py
+	@$(PY) -m tools.site_audit
 
 serve: install  ## look at the course, rebuilt as you edit
 	@$(PY) book/build.py --serve --port $(PORT)

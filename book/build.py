@@ -15,9 +15,7 @@ build fails.
 from __future__ import annotations
 
 import argparse
-import functools
 import hashlib
-import http.server
 import importlib.metadata
 import json
 import os
@@ -26,7 +24,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -40,6 +37,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:] = [str(ROOT), *(p for p in sys.path if Path(p or ".").resolve() != ROOT / "book")]
 
 from book._ext.words import LANGUAGES, word  # noqa: E402
+from book.browser import QuietHandler, find_chromium, serving  # noqa: E402
 from book.execute import environment, execute_pages, find_stale  # noqa: E402
 from book.post import finish  # noqa: E402
 from book.site_checks import check_site  # noqa: E402
@@ -486,8 +484,7 @@ def make_pdf(book: Book, language: str) -> Path:
     Raises:
         BuildError: if Chromium is missing or fails.
     """
-    names = ("chromium", "chromium-browser", "google-chrome")
-    chromium = next((path for name in names if (path := shutil.which(name))), None)
+    chromium = find_chromium()
     if not chromium:
         raise BuildError("Chromium prints the PDF and is not installed: apt-get install chromium")
     build_language(book, language, fresh=True, builder="singlehtml")
@@ -522,28 +519,23 @@ def shown(path: Path) -> str:
 
 def serve(book: Book, languages: list[str], port: int) -> None:
     """Serve the site on this machine, and rebuild it when a source changes."""
-    handler = functools.partial(QuietHandler, directory=str(book.out))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    say(f"[serve] http://localhost:{port} (stop with Ctrl+C)")
-    seen = state_of(book, languages)
-    while True:
-        time.sleep(1)
-        now = state_of(book, languages)
-        if now == seen:
-            continue
-        seen = now
-        try:
-            build(book, languages, quick=True)
-        except BuildError as error:
-            say(f"[site] {error}")
+    with serving(book.out, FreshHandler, port) as address:
+        say(f"[serve] {address} (stop with Ctrl+C)")
+        seen = state_of(book, languages)
+        while True:
+            time.sleep(1)
+            now = state_of(book, languages)
+            if now == seen:
+                continue
+            seen = now
+            try:
+                build(book, languages, quick=True)
+            except BuildError as error:
+                say(f"[site] {error}")
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """Serve files without a line for each."""
-
-    def log_message(self, *args: Any) -> None:
-        """Say nothing."""
+class FreshHandler(QuietHandler):
+    """Serve files as they are now."""
 
     def end_headers(self) -> None:
         """Let no browser keep a page that is about to change."""

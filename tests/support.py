@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
+
+from book.browser import find_chromium
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_build" / "html"
@@ -33,7 +34,7 @@ def require(condition: object, reason: str, enable: str) -> None:
 
 def chromium() -> str:
     """Return the path of the system's Chromium, or skip."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    path = find_chromium()
     require(path, "Chromium is not installed", "apt-get install chromium")
     return str(path)
 

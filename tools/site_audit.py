@@ -1,7 +1,7 @@
 """Measure every page of the built site with Lighthouse, as on a phone, into results/site.json.
 
-    python tools/site_audit.py                     every page of _build/html (`make site`)
-    python tools/site_audit.py --only 'en/0*'      some pages, shown and not recorded
+    python -m tools.site_audit                     every page of _build/html (`make site`)
+    python -m tools.site_audit --only 'en/0*'      some pages, shown and not recorded
 
 Lighthouse comes from npm in the version below and runs on the `node` that comes from PyPI; the
 browser is the system's Chromium. Its throttling is simulated: it loads the page at full speed and
@@ -14,21 +14,18 @@ from __future__ import annotations
 import argparse
 import functools
 import gzip
-import http.server
 import json
 import os
 import platform
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
+
+from book.browser import QuietHandler, find_chromium, serving
 
 ROOT = Path(__file__).resolve().parents[1]
 LIGHTHOUSE = "13.5.0"
@@ -43,13 +40,10 @@ METRICS = {
 """What performance is made of, and its name in the file."""
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
+class CompressingHandler(QuietHandler):
     """Serve text compressed, as hosts of static pages do."""
 
     protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args: Any) -> None:
-        """Say nothing."""
 
     def do_GET(self) -> None:
         """Send a file, compressed if it is text."""
@@ -72,16 +66,6 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 def compress(path: Path) -> bytes:
     """Return a file's compressed contents."""
     return gzip.compress(path.read_bytes(), compresslevel=6)
-
-
-@contextmanager
-def serve(site: Path) -> Iterator[str]:
-    """Serve a folder on this machine and yield its address."""
-    handler = functools.partial(Handler, directory=str(site))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://localhost:{server.server_port}/"
-    server.shutdown()
 
 
 def node() -> list[str]:
@@ -185,7 +169,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=1, help="runs a page; the middle one counts")
     parser.add_argument("--record", type=Path, default=ROOT / "results" / "site.json")
     options = parser.parse_args(arguments)
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = find_chromium()
     if not chromium or not (options.site / "index.html").is_file():
         print("[audit] needs Chromium (apt-get install chromium) and a site (make site)")
         return 2
@@ -197,7 +181,10 @@ def main(arguments: list[str] | None = None) -> int:
     command = install_lighthouse(ROOT / "_build" / "lighthouse")
     pages: dict[str, dict[str, Any]] = {}
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    with serve(options.site) as address, tqdm(names, unit="page", disable=None) as progress:
+    with (
+        serving(options.site, CompressingHandler) as address,
+        tqdm(names, unit="page", disable=None) as progress,
+    ):
         for name in progress:
             progress.set_postfix_str(name)
             query = "?choose" if name == "index.html" else ""  # else the entrance moves on

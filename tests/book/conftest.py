@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
-import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from book._ext.interactive import SCRIPTS
+from book.browser import serving
 from book.build import Book, build
 
 FIXTURE = Path(__file__).parent / "fixture"
@@ -57,28 +56,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return Built(book, "\n".join(lines))
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """Serve files without a line for each."""
-
-    def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture(scope="session")
 def serve() -> Iterator:
     """Return a function that serves a folder on this machine and returns its address."""
-    servers = []
-
-    def start(folder: Path) -> str:
-        handler = functools.partial(QuietHandler, directory=str(folder))
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return f"http://127.0.0.1:{server.server_port}/"
-
-    yield start
-    for server in servers:
-        server.shutdown()
+    with ExitStack() as open_servers:
+        yield lambda folder: open_servers.enter_context(serving(folder))
 
 
 @pytest.fixture

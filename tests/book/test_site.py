@@ -6,6 +6,7 @@ The pages on a wide screen are in test_site_wide.py: each file keeps one core bu
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -83,3 +84,35 @@ def test_every_page_on_a_phone_is_accessible_fits_and_asks_nobody_else(browser, 
     assert "id/03-rnn.html" in pages
     faults = find_faults(browser, serve(site), pages, width=390, themes=("light", "dark"))
     assert list(faults) == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("language", "words", "page"),
+    [
+        ("id", "pelatihan", "02-forecasting-basics"),
+        ("id", "gradien", "04-bptt"),
+        ("en", "forget gate", "05-lstm"),
+        ("id", "forget gate", "05-lstm"),
+    ],
+)
+def test_search_finds_every_chapter_where_the_words_stand(browser, serve, language, words, page):
+    from bs4 import BeautifulSoup
+
+    standing = set()
+    for path in (built_site() / language).glob("[01]*.html"):
+        main = BeautifulSoup(path.read_text(encoding="utf-8"), "lxml").find("article")
+        text = main.get_text(" ").lower()
+        if all(re.search(rf"\b{word}\b", text) for word in words.split()):
+            standing.add(path.stem)
+    assert page in standing
+    context = browser.new_context()
+    tab = context.new_page()
+    tab.goto(f"{serve(built_site())}{language}/search.html?q={words.replace(' ', '+')}")
+    tab.wait_for_selector("#search-results li a")
+    tab.wait_for_function(
+        "/selesai|finished/i.test(document.querySelector('#search-results').innerText)"
+    )
+    addresses = tab.eval_on_selector_all("#search-results li a", "all => all.map(a => a.pathname)")
+    context.close()
+    assert standing <= {address.rsplit("/", 1)[1].removesuffix(".html") for address in addresses}

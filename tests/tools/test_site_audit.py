@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from book.browser import serving
 from tools import site_audit
-from tools.site_audit import METRICS, TARGETS, main, misses, serve, summarise
+from tools.site_audit import METRICS, TARGETS, CompressingHandler, main, misses, summarise
 
 WEIGHTS = {"image-alt": "accessibility", "document-title": "seo"}
 
@@ -54,7 +55,7 @@ def test_each_score_below_its_target_is_named_with_what_failed():
 def test_text_is_served_compressed_as_hosts_do_and_pictures_as_they_are(tmp_path: Path):
     (tmp_path / "a.html").write_text("<p>" + "word " * 1000)
     (tmp_path / "a.png").write_bytes(b"picture")
-    with serve(tmp_path) as address:
+    with serving(tmp_path, CompressingHandler) as address:
         with urllib.request.urlopen(f"{address}a.html?choose") as answer:
             body = answer.read()
             assert answer.headers["Content-Encoding"] == "gzip"
@@ -75,7 +76,7 @@ def test_every_page_is_recorded_and_a_miss_is_an_error(
         (site / name).write_text("<p>")
     asked: list[str] = []
     monkeypatch.setattr(site_audit, "install_lighthouse", lambda folder: [])
-    monkeypatch.setattr(site_audit.shutil, "which", lambda name: "chromium")
+    monkeypatch.setattr(site_audit, "find_chromium", lambda: "chromium")
     monkeypatch.setattr(site_audit, "version_of", lambda chromium: "1.2.3")
 
     def audit(command: list[str], address: str, chromium: str) -> dict[str, Any]:
