@@ -32,7 +32,7 @@ ACCURACY = {corpus: Metric(f"accuracy, {corpus}", "%") for corpus in CORPORA}
 
 CONFIG: dict[str, Any] = {
     "frameworks": ["numpy", "torch"],
-    "seeds": 3,
+    "seeds": 5,
     "corpora": ["snippets", "NusaX id", "NusaX en", "SmSA"],
     "test_share": 0.2,  # of the snippets, which have no parts of their own
     "min_count": 2,
