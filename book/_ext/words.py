@@ -10,8 +10,11 @@ LANGUAGES = ("id", "en")
 NAMES = {"id": "Bahasa Indonesia", "en": "English"}
 """What each language calls itself."""
 
-NUMBER = re.compile(r"-?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?(e[+-]?\d+)?")
-"""A number as Python writes it, with or without groups of three."""
+NUMBER = re.compile(r"(?P<digits>-?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?)(e(?P<power>[+-]?\d+))?")
+"""A number as Python writes it, with or without groups of three or a power of ten."""
+
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+"""Digits of a power."""
 
 _WORDS: dict[str, dict[str, str]] = {
     # quizzes
@@ -151,14 +154,23 @@ def spell_number(text: str, language: str) -> str:
     """Return a number as Python writes it in the spelling of a language, any other text as it is.
 
     Indonesian has a decimal comma and groups of three parted by points; English has it as Python
-    does with a format such as `,.0f`.
+    does with a format such as `,.0f`. Powers of ten are written out in both.
 
-    >>> spell_number("12,345.6", "id"), spell_number("1.4e-05", "id"), spell_number("12,345", "en")
-    ('12.345,6', '1,4e-05', '12,345')
+    >>> spell_number("12,345.6", "id"), spell_number("1e-05", "id"), spell_number("12,345", "en")
+    ('12.345,6', '10⁻⁵', '12,345')
+    >>> print(spell_number("1.4e-05", "id").replace("\\N{NO-BREAK SPACE}", "_"))
+    1,4_×_10⁻⁵
     """
-    if language == "id" and NUMBER.fullmatch(text):
-        return text.translate(str.maketrans(",.", ".,"))
-    return text
+    number = NUMBER.fullmatch(text)
+    if number is None:
+        return text
+    digits, power = number["digits"], number["power"]
+    if language == "id":
+        digits = digits.translate(str.maketrans(",.", ".,"))
+    if power is None or int(power) == 0:
+        return digits
+    ten = "10" + str(int(power)).translate(RAISED)
+    return ten if digits == "1" else f"{digits}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{ten}"
 
 
 def other(language: str) -> str:

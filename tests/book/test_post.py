@@ -90,11 +90,17 @@ def test_dead_weight_stays_behind_and_the_source_is_untouched(tmp_path: Path):
 
 def test_measured_numbers_follow_the_spelling_of_the_language():
     number = '<span class="pasted-text">{}</span>'
-    texts = ["1.4e-05", "16", "-2,560", "1,234,567.8", "1997", "adam"]
+    texts = ["0.25", "16", "-2,560", "1,234,567.8", "1997", "adam"]
     body = f"<p>{' '.join(map(number.format, texts))}</p><pre>0.5</pre>"
-    spelt = ["1,4e-05", "16", "-2.560", "1.234.567,8", "1997", "adam"]
+    spelt = ["0,25", "16", "-2.560", "1.234.567,8", "1997", "adam"]
     assert mended(body).xpath("//p/span/text() | //pre/text()") == [*spelt, "0.5"]
     assert mended(body, language="en").xpath("//p/span/text()") == texts
+
+
+def test_powers_of_ten_are_written_out():
+    body = '<p><span class="pasted-text">1.4e-05</span><span class="pasted-text">1e-16</span></p>'
+    (first, second) = mended(body).xpath("//p/span/text()")
+    assert (first.split(), second) == (["1,4", "×", "10⁻⁵"], "10⁻¹⁶")
 
 
 def test_a_number_and_its_unit_stay_on_one_line():
