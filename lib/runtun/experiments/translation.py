@@ -26,7 +26,7 @@ ALIGNED = Metric("dates, fields aligned rightly", "%")
 
 CONFIG: dict[str, Any] = {
     "frameworks": ["torch"],
-    "seeds": 3,
+    "seeds": 5,
     "train_numbers": 20_000,
     "train_dates": 10_000,
     "test": 2000,
