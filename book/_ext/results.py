@@ -54,6 +54,7 @@ PIECES: dict[str, str] = {
     "snippets": "cuplikan ulasan",
     "bits per character": "bit per karakter",
     "novel": "novel",
+    "Mysterious Island": "Mysterious Island",
     "root words": "kata dasar",
     "number words": "kata bilangan",
     "dates": "tanggal",
