@@ -29,7 +29,7 @@ _WORDS: dict[str, dict[str, str]] = {
     "in_chapter": {"id": "Tempatnya di bab: {title}", "en": "In its chapter: {title}"},
     "practise": {"id": "Soal kuis:", "en": "Quiz questions:"},
     # frameworks
-    "framework": {"id": "Kerangka kerja", "en": "Framework"},
+    "framework": {"id": "Framework", "en": "Framework"},
     # header and footer
     "read_in": {"id": "Baca dalam bahasa Indonesia", "en": "Read in English"},
     "download": {"id": "Unduh notebook", "en": "Download the notebook"},
