@@ -138,7 +138,7 @@ def make_trials(config: Mapping[str, Any]) -> Iterator[Trial]:
         for seed in range(config["seeds"]):
             name = f"LSTM {config['network']['hidden_size']}"
             run = partial(_network, config, corpora, framework, seed)
-            yield Trial(name, framework, seed, run, 30.0)
+            yield Trial(name, framework, seed, run, 10.0)
 
 
 LANGUAGE_MODEL = Experiment(
