@@ -14,7 +14,7 @@ MAKEFLAGS += --no-print-directory
 
 PY := $(VENV)/bin/python
 RUNTUN := $(VENV)/bin/runtun
-EXTRAS := keras,torch,nnx,book,grading,cluster,postgres,dev
+EXTRAS := keras,torch,nnx,words,book,grading,cluster,postgres,dev
 STAMP := $(VENV)/.runtun-installed
 
 # TensorFlow's start-up notes are for its developers; one thread a process is what two cores like best.

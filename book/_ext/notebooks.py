@@ -39,7 +39,7 @@ INSTALL = """\
 try:
     import runtun
 except ImportError:
-    %pip install --quiet "runtun[keras,torch,nnx] @ git+{repository}\""""
+    %pip install --quiet "runtun[keras,torch,nnx,words] @ git+{repository}\""""
 
 CHECK = """\
 # Set-up: the cells below need the course's library, `runtun`.

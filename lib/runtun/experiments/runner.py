@@ -264,7 +264,7 @@ def read_recorded(name: str) -> dict[str, Any]:
     """Read a result of the course's own, for a page that shows it.
 
     It is looked for in the folder that RUNTUN_RESULTS names, in `results` below the working folder,
-    and in the repository, if the package is used from there.
+    in the repository if the package is used from there, and in the package that was installed.
 
     Args:
         name: of the experiment, for example "energy".
@@ -274,7 +274,8 @@ def read_recorded(name: str) -> dict[str, Any]:
     """
     given = os.environ.get("RUNTUN_RESULTS")
     folders = [Path(given)] if given else []
-    folders += [Path("results"), Path(__file__).resolve().parents[3] / "results"]
+    here = Path(__file__).resolve()
+    folders += [Path("results"), here.parents[3] / "results", here.parent / "recorded"]
     for folder in folders:
         if (folder / f"{name}.json").is_file():
             return read_result(folder, name)
