@@ -154,7 +154,7 @@ def spell_number(text: str, language: str) -> str:
     """Return a number as Python writes it in the spelling of a language, any other text as it is.
 
     Indonesian has a decimal comma and groups of three parted by points; English has it as Python
-    does with a format such as `,.0f`. Powers of ten are written out in both.
+    does with a format such as `,.0f`. Both have a minus sign and powers of ten written out.
 
     >>> spell_number("12,345.6", "id"), spell_number("1e-05", "id"), spell_number("12,345", "en")
     ('12.345,6', '10⁻⁵', '12,345')
@@ -164,7 +164,7 @@ def spell_number(text: str, language: str) -> str:
     number = NUMBER.fullmatch(text)
     if number is None:
         return text
-    digits, power = number["digits"], number["power"]
+    digits, power = number["digits"].replace("-", "\N{MINUS SIGN}"), number["power"]
     if language == "id":
         digits = digits.translate(str.maketrans(",.", ".,"))
     if power is None or int(power) == 0:

@@ -14,7 +14,7 @@
           : "There is nothing left to test with."),
     },
     id: {
-      T: "panjang masukan T", k: "horizon k", s: "langkah geser s", split: "pembagian",
+      T: "panjang masukan T", k: "horizon k", s: "tapak s", split: "pembagian",
       time: "bagi menurut waktu, lalu potong jendela", random: "potong jendela, lalu bagikan secara acak",
       says: (n, train, test, seen, of) =>
         `N = ⌊(${length} − T − k) / s⌋ + 1 = ${n} jendela atas seluruh deret; ${train} latih, ${test} uji. ` +
