@@ -81,6 +81,7 @@ def mend(text: str, language: str, folder: Path = Path()) -> str:
     strip_foreign(page)
     put_words(page, language)
     write_numbers(page, language)
+    hold_formulas(page)
     name_landmarks(page, language)
     mend_figures(page, folder)
     make_boxes_scroll(page)
@@ -137,6 +138,29 @@ def write_numbers(page: html.HtmlElement, language: str) -> None:
     for number in page.xpath("//span[contains(@class, 'pasted-text')]"):
         number.text = spell_number(number.text or "", language)
         number.tail = UNIT.sub("\N{NO-BREAK SPACE}", number.tail or "")
+
+
+OPENING, CLOSING = "([\N{LEFT DOUBLE QUOTATION MARK}", ",.;:!?)]-%\N{RIGHT DOUBLE QUOTATION MARK}"
+"""Signs that belong to the formula after them, and to the one before them."""
+
+
+def hold_formulas(page: html.HtmlElement) -> None:
+    """Keep a formula in a sentence and the sign beside it on one line.
+
+    A formula is a box to the browser, which may break lines on both sides of it, even before a
+    comma.
+    """
+    joiner = "\N{WORD JOINER}"
+    for formula in page.xpath("//span[contains(concat(' ', @class, ' '), ' math ')]"):
+        if formula.tail and formula.tail[0] in CLOSING:
+            formula.tail = joiner + formula.tail
+        before, parent = formula.getprevious(), formula.getparent()
+        text = parent.text if before is None else before.tail
+        if text and text[-1] in OPENING:
+            if before is None:
+                parent.text = text + joiner
+            else:
+                before.tail = text + joiner
 
 
 def name_landmarks(page: html.HtmlElement, language: str) -> None:

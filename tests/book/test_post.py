@@ -109,6 +109,13 @@ def test_a_number_and_its_unit_stay_on_one_line():
     assert mended(body).xpath("//p/text()") == ["\N{NO-BREAK SPACE}% of ", " MWh"]
 
 
+def test_a_formula_and_the_sign_beside_it_stay_on_one_line():
+    formula = '<span class="math notranslate">x</span>'
+    body = f"<p>({formula}, see {formula} and <em>{formula}</em>-axis [{formula}]</p>"
+    (text,) = mended(body).xpath("//p")
+    assert text.text_content().replace("\N{WORD JOINER}", "_") == "(_x_, see x and x-axis [_x_]"
+
+
 def test_drawings_keep_their_room_while_they_load(tmp_path: Path):
     (tmp_path / "a.svg").write_text('<?xml version="1.0"?>\n<svg width="72pt" height="36pt">')
     (tmp_path / "b.svg").write_text('<svg viewBox="0 0 9 9"><rect width="1" height="1"/></svg>')
