@@ -11,6 +11,8 @@ figure where there is one, and whether ours reaches it. No number stands in the 
 from __future__ import annotations
 
 import json
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -147,31 +149,69 @@ def number(value: float, language: str) -> str:
     return spell_number(text, language)
 
 
+def mean_and_spread(row: Mapping[str, Any], language: str) -> str:
+    """Write a mean with four digits or more and its standard deviation to the same place.
+
+    >>> mean_and_spread({"mean": 0.0026718, "spread": 0.00021387}, "en")
+    '0.002672\xa0± 0.000214'
+    >>> mean_and_spread({"mean": 50.504, "spread": 0.0211}, "en")
+    '50.50\xa0± 0.02'
+    >>> mean_and_spread({"mean": 6123.2, "spread": 1728.4}, "id")
+    '6.123\xa0± 1.728'
+    >>> mean_and_spread({"mean": 0.020211, "spread": None}, "en")
+    '0.02021'
+    """
+    mean, spread = row["mean"], row["spread"]
+    digits = f"{mean:.4g}"
+    if spread is None:
+        return number(mean, language)
+    if "e" in digits and abs(mean) < 1:
+        return f"{number(mean, language)} ± {number(spread, language)}"
+    places = 0 if abs(mean) >= 1000 else len(digits.partition(".")[2])
+    if 0 < spread < 1:
+        places = max(places, -math.floor(math.log10(spread)))
+    return "\N{NO-BREAK SPACE}± ".join(
+        spell_number(f"{value:,.{places}f}", language) for value in (mean, spread)
+    )
+
+
 def reaches(row: Mapping[str, Any]) -> bool | None:
-    """Say whether our mean is as good as the published figure; None without one."""
-    if row.get("published") is None or row["unit"] in NEITHER:
+    """Say whether our mean is as good as the published figure, to the digits that were published.
+
+    None without a published figure.
+    """
+    published = row.get("published")
+    if published is None or row["unit"] in NEITHER:
         return None
-    if row["unit"] in HIGHER_IS_BETTER:
-        return row["mean"] >= row["published"]
-    return row["mean"] <= row["published"]
+    mean = round(row["mean"], len(repr(published).partition(".")[2]))
+    return mean >= published if row["unit"] in HIGHER_IS_BETTER else mean <= published
+
+
+def seeds_of(rows: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Return the numbers of seeds of the methods that chance has a part in."""
+    return {len(row["values"]) for row in rows if row["spread"] is not None}
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], language: str) -> nodes.table:
-    """Return the table of one metric."""
+    """Return the table of one metric, no wider than its rows need.
+
+    A model that two frameworks ran stands there with each framework's name. Numbers of seeds have a
+    column where they differ, published figures where there are any.
+    """
     published = any(row["published"] is not None for row in rows)
-    header = [word("model", language), word("framework", language), word("mean", language),
-              word("spread", language), word("seeds", language)]  # fmt: skip
-    if published:
-        header += [word("published", language), word("reached", language)]
+    differ = len(seeds_of(rows)) > 1
+    runs = Counter(row["model"] for row in rows)
+    header = [word("model", language), word("mean", language)]
+    header += [word("seeds", language)] if differ else []
+    header += [word("published", language), word("reached", language)] if published else []
     lines = []
     for row in rows:
-        line = [
-            say(row["model"], language),
-            "NumPy" if row["framework"] == "numpy" else _NAMES[row["framework"]],
-            number(row["mean"], language),
-            number(row["spread"], language) if row["spread"] is not None else "–",
-            str(len(row["values"])),
-        ]
+        twice = runs[row["model"]] > 1
+        name = say(row["model"], language)
+        line = [f"{name} ({_NAMES[row['framework']]})" if twice else name]
+        line.append(mean_and_spread(row, language))
+        if differ:
+            line.append(str(len(row["values"])))
         if published:
             has = row["published"] is not None
             line.append(number(row["published"], language) if has else "–")
@@ -182,7 +222,8 @@ def table_of(rows: Sequence[Mapping[str, Any]], language: str) -> nodes.table:
     return make_table(header, lines)
 
 
-_NAMES = {"keras": "Keras", "torch": "PyTorch", "nnx": "Flax NNX", "scratch": "NumPy"}
+_NAMES = {"keras": "Keras", "torch": "PyTorch", "nnx": "Flax NNX", "scratch": "NumPy",
+          "numpy": "NumPy"}  # fmt: skip
 
 
 class ResultsDirective(SphinxDirective):
@@ -221,6 +262,9 @@ class ResultsDirective(SphinxDirective):
         measured = word("measured_on", language).format(
             day=environment["date"], processor=environment["processor"], versions=used
         )
+        if counts := seeds_of(result["rows"]):
+            over = word("over_seeds", language).format(count=max(counts))
+            measured = f"{over} {measured}"
         found.append(nodes.paragraph("", measured, classes=["result-note"]))
         if sources:
             lead = word("published_in", language)

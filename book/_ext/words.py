@@ -118,8 +118,11 @@ _WORDS: dict[str, dict[str, str]] = {
     # tables of results
     "model": {"id": "Model", "en": "Model"},
     "mean": {"id": "Rata-rata", "en": "Mean"},
-    "spread": {"id": "Simpangan baku", "en": "Standard deviation"},
     "seeds": {"id": "Benih", "en": "Seeds"},
+    "over_seeds": {
+        "id": "Rata-rata dan simpangan baku atas {count} benih.",
+        "en": "Means and standard deviations over {count} seeds.",
+    },
     "published": {"id": "Terbitan", "en": "Published"},
     "reached": {"id": "Tercapai", "en": "Reached"},
     "yes": {"id": "ya", "en": "yes"},

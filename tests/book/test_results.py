@@ -6,8 +6,9 @@ import json
 import re
 
 import pytest
+from docutils import nodes
 
-from book._ext.results import PIECES, number, reaches, say
+from book._ext.results import PIECES, number, reaches, say, table_of
 from book.source_checks import read_page
 from runtun.experiments.catalogue import EXPERIMENTS
 from tests.support import ROOT
@@ -48,6 +49,7 @@ def test_names_and_numbers_follow_the_language() -> None:
     [
         ("MSE", 0.002, 0.003, True),
         ("MSE", 0.004, 0.003, False),
+        ("MSE", 0.0030004, 0.003, True),
         ("%", 99.0, 98.0, True),
         ("%", 97.0, 98.0, False),
         ("MSE", 0.002, None, None),
@@ -56,3 +58,22 @@ def test_names_and_numbers_follow_the_language() -> None:
 )
 def test_what_counts_as_reached(unit: str, mean: float, published: float | None, good) -> None:
     assert reaches({"unit": unit, "mean": mean, "published": published}) is good
+
+
+def test_a_table_is_no_wider_than_its_rows_need() -> None:
+    row = {"model": "LSTM", "framework": "keras", "mean": 0.5, "spread": 0.2, "unit": "MSE",
+           "values": [0.3, 0.7], "published": None}  # fmt: skip
+    baseline = row | {"model": "naive", "framework": "numpy", "spread": None, "values": [0.5]}
+
+    def texts(rows: list) -> list[list[str]]:
+        lines = table_of(rows, "en").findall(nodes.row)
+        cells = ([entry.astext() for entry in line.findall(nodes.entry)] for line in lines)
+        return [[text.replace("\N{NO-BREAK SPACE}", " ") for text in line] for line in cells]
+
+    assert texts([baseline, row]) == [["Model", "Mean"], ["naive", "0.5"], ["LSTM", "0.5 ± 0.2"]]
+    twin = row | {"framework": "torch", "published": 0.49, "values": [0.3, 0.5, 0.7]}
+    assert texts([row, twin]) == [
+        ["Model", "Mean", "Seeds", "Published", "Reached"],
+        ["LSTM (Keras)", "0.5 ± 0.2", "2", "–", "–"],
+        ["LSTM (PyTorch)", "0.5 ± 0.2", "3", "0.49", "no"],
+    ]
