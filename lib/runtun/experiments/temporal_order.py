@@ -28,7 +28,7 @@ ACCURACY = Metric("held-out accuracy", "%")
 
 CONFIG: dict[str, Any] = {
     "frameworks": ["torch", "nnx"],
-    "seeds": 3,
+    "seeds": 5,
     "levels": ["easy", "normal", "moderate", "hard", "nightmare"],
     # name -> (cell, initial weights); see `streams.build_network`
     "models": {
