@@ -150,7 +150,7 @@ def number(value: float, language: str) -> str:
 
 
 def mean_and_spread(row: Mapping[str, Any], language: str) -> str:
-    """Write a mean with four digits or more and its standard deviation to the same place.
+    """Write a mean and its standard deviation to the same place, the larger with four digits.
 
     >>> mean_and_spread({"mean": 0.0026718, "spread": 0.00021387}, "en")
     '0.002672\xa0± 0.000214'
@@ -158,16 +158,19 @@ def mean_and_spread(row: Mapping[str, Any], language: str) -> str:
     '50.50\xa0± 0.02'
     >>> mean_and_spread({"mean": 6123.2, "spread": 1728.4}, "id")
     '6.123\xa0± 1.728'
+    >>> mean_and_spread({"mean": 0.00052753, "spread": 0.2343733}, "en")
+    '0.0005\xa0± 0.2344'
     >>> mean_and_spread({"mean": 0.020211, "spread": None}, "en")
     '0.02021'
     """
     mean, spread = row["mean"], row["spread"]
-    digits = f"{mean:.4g}"
     if spread is None:
         return number(mean, language)
-    if "e" in digits and abs(mean) < 1:
+    largest = max(abs(mean), spread)
+    digits = f"{largest:.4g}"
+    if "e" in digits and largest < 1:
         return f"{number(mean, language)} ± {number(spread, language)}"
-    places = 0 if abs(mean) >= 1000 else len(digits.partition(".")[2])
+    places = 0 if largest >= 1000 else len(digits.partition(".")[2])
     if 0 < spread < 1:
         places = max(places, -math.floor(math.log10(spread)))
     return "\N{NO-BREAK SPACE}± ".join(
@@ -183,7 +186,8 @@ def reaches(row: Mapping[str, Any]) -> bool | None:
     published = row.get("published")
     if published is None or row["unit"] in NEITHER:
         return None
-    mean = round(row["mean"], len(repr(published).partition(".")[2]))
+    digits = repr(published).removesuffix(".0")
+    mean = round(row["mean"], len(digits.partition(".")[2]))
     return mean >= published if row["unit"] in HIGHER_IS_BETTER else mean <= published
 
 
@@ -262,8 +266,8 @@ class ResultsDirective(SphinxDirective):
         measured = word("measured_on", language).format(
             day=environment["date"], processor=environment["processor"], versions=used
         )
-        if counts := seeds_of(result["rows"]):
-            over = word("over_seeds", language).format(count=max(counts))
+        if len(counts := seeds_of([row for row in result["rows"] if row["metric"] in names])) == 1:
+            over = word("over_seeds", language).format(count=counts.pop())
             measured = f"{over} {measured}"
         found.append(nodes.paragraph("", measured, classes=["result-note"]))
         if sources:

@@ -50,6 +50,7 @@ def test_names_and_numbers_follow_the_language() -> None:
         ("MSE", 0.002, 0.003, True),
         ("MSE", 0.004, 0.003, False),
         ("MSE", 0.0030004, 0.003, True),
+        ("MAE", 42143.4, 42143.0, True),
         ("%", 99.0, 98.0, True),
         ("%", 97.0, 98.0, False),
         ("MSE", 0.002, None, None),
