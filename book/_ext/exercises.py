@@ -27,7 +27,7 @@ from runtun.grading.bundle import data_files
 
 
 def describe_notebook(path: Path) -> tuple[str, float]:
-    """Return the first heading of an assignment and the sum of its points.
+    """Return the first heading of an assignment, without emphasis, and the sum of its points.
 
     Raises:
         ValueError: if the notebook has no heading.
@@ -41,7 +41,7 @@ def describe_notebook(path: Path) -> tuple[str, float]:
     for cell in cells:
         heading = re.search(r"^#+\s+(.+)$", "".join(cell["source"]), re.MULTILINE)
         if cell["cell_type"] == "markdown" and heading:
-            return heading[1].strip(), points
+            return re.sub(r"\*([^*]+)\*", r"\1", heading[1].strip()), points
     raise ValueError(f"{path}: an assignment starts with a heading")
 
 

@@ -28,6 +28,8 @@ def write(path: Path, first: str) -> Path:
 def test_title_and_points_come_from_the_notebook(tmp_path: Path):
     path = write(tmp_path / "a.ipynb", "Words.\n\n# Ahead\n\nMore.")
     assert describe_notebook(path) == ("Ahead", 3.5)
+    emphasised = write(path, "# Inside *the gates*\n\nWords.")
+    assert describe_notebook(emphasised)[0] == "Inside the gates"
 
 
 def test_an_assignment_without_a_heading_is_refused(tmp_path: Path):
