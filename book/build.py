@@ -367,8 +367,11 @@ def write_entrance(book: Book) -> None:
     """Write the page that chooses a language, and what search engines and hosts look for."""
     site = book.environment["RUNTUN_SITE_URL"].rstrip("/")
     landing = (ROOT / "book" / "_templates" / "landing.html").read_text(encoding="utf-8")
-    canonical = f'<link rel="canonical" href="{site}/index.html">' if site else ""
-    text = landing.replace("<!-- canonical -->", canonical)
+    addresses = [f'<link rel="canonical" href="{site}/index.html">'] + [
+        f'<link rel="alternate" hreflang="{code}" href="{site}/{code}/index.html">'
+        for code in LANGUAGES
+    ]
+    text = landing.replace("<!-- addresses -->", "\n".join(addresses) if site else "")
     (book.out / "index.html").write_text(text, encoding="utf-8")
     shutil.copyfile(ROOT / "book" / "_static" / "runtun.svg", book.out / "runtun.svg")
     (book.out / ".nojekyll").write_text("")  # else GitHub Pages would drop folders named _static

@@ -26,6 +26,10 @@ DROP = ("scripts/fontawesome.js",)
 """Files of the theme that the site does not need: this one draws what the web font draws."""
 
 
+SEARCH = ("searchtools.js", "language_data.js", "searchindex.js")
+"""Scripts of the page of search; the theme has every page load them."""
+
+
 def finish(raw: Path, site: Path, language: str) -> int:
     """Write the finished pages of a language.
 
@@ -79,6 +83,7 @@ def mend(text: str, language: str, folder: Path = Path()) -> str:
     """
     page = html.document_fromstring(text)
     strip_foreign(page)
+    show_before_scripts(page)
     put_words(page, language)
     write_numbers(page, language)
     hold_formulas(page)
@@ -112,6 +117,21 @@ def strip_foreign(page: html.HtmlElement) -> None:
             remove(link)
     for meta in page.xpath("//meta[starts-with(@name, 'docsearch')]"):
         remove(meta)
+
+
+def show_before_scripts(page: html.HtmlElement) -> None:
+    """Let a page show itself before its scripts are there; leave the search to the page of search.
+
+    What the theme writes into the page itself needs the options at once; all others may wait until
+    the page is read, in the order in which they stand.
+    """
+    searching = bool(page.xpath("//*[@id='search-results']"))
+    for script in page.xpath("//head/script[@src]"):
+        name = script.get("src").partition("?")[0].rpartition("/")[2]
+        if name in SEARCH and not searching:
+            remove(script)
+        elif name != "documentation_options.js":
+            script.set("defer")
 
 
 def put_words(page: html.HtmlElement, language: str) -> None:

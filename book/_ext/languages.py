@@ -31,8 +31,6 @@ def add_page_context(
     twin = other(language)
     root = context.get("content_root") or "./"
     site = app.config.runtun_site_url.rstrip("/")
-    # With no address to deploy to, relative alternates still serve a local copy.
-    to_site = f"{site}/" if site else f"{root}../"
     context["t"] = partial(word, language=language)
     context["twin"] = {
         "language": twin,
@@ -40,8 +38,13 @@ def add_page_context(
         "label": word("read_in", twin),
         "url": f"{root}../{twin}/{page}.html",
     }
-    context["alternates"] = [(code, f"{to_site}{code}/{page}.html") for code in LANGUAGES]
-    context["alternates"].append(("x-default", f"{to_site}index.html"))
+    # Search engines read whole addresses only: there are none before the site has one.
+    context["alternates"] = (
+        [(code, f"{site}/{code}/{page}.html") for code in LANGUAGES]
+        + [("x-default", f"{site}/index.html")]
+        if site
+        else []
+    )
     context["landing_url"] = f"{root}../index.html?choose"
     pdf = app.config.runtun_pdf
     context["pdf_url"] = f"{root}{pdf}" if pdf else ""

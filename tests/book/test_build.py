@@ -10,7 +10,16 @@ import pytest
 import yaml
 from lxml import html
 
-from book.build import Book, BuildError, build, execution_key, main, state_of, write_config
+from book.build import (
+    Book,
+    BuildError,
+    build,
+    execution_key,
+    main,
+    state_of,
+    write_config,
+    write_entrance,
+)
 from book.site_checks import check_site
 from tests.book.conftest import FIXTURE
 from tests.support import ROOT
@@ -178,7 +187,21 @@ def test_every_page_ends_with_its_licence_its_source_and_the_way_to_the_other_la
     assert foot.xpath(".//@href") == ["https://github.com/some/course", "./../index.html?choose"]
 
 
+def test_a_site_without_an_address_names_no_alternates(tiny, tmp_path: Path):
+    elsewhere = replace(
+        tiny.book, out=tmp_path, environment=tiny.book.environment | {"RUNTUN_SITE_URL": ""}
+    )
+    write_entrance(elsewhere)
+    head = html.parse(str(tmp_path / "index.html")).getroot().head
+    assert head.xpath("./link[@rel='canonical' or @rel='alternate']") == []
+
+
 def test_the_entrance_serves_hosts_and_search_engines(tiny):
+    page = html.parse(str(tiny.site / "index.html"))
+    assert page.xpath("//head/link[@rel='alternate']/@href") == [
+        "https://course.example/id/index.html",
+        "https://course.example/en/index.html",
+    ]
     sitemap = (tiny.site / "sitemap.xml").read_text()
     assert "https://course.example/id/lesson.html" in sitemap
     assert "search.html" not in sitemap

@@ -30,6 +30,18 @@ def test_nothing_of_other_hosts_is_left():
     assert page.xpath("//p/text()") == ["kept"]
 
 
+def test_scripts_wait_and_the_search_stays_on_its_page():
+    head = "".join(
+        f'<script src="{name}"></script>'
+        for name in ("_static/documentation_options.js?v=1", "_static/a.js", "searchindex.js")
+    )
+    page = mended("", head)
+    assert page.xpath("//script[not(@defer)]/@src") == ["_static/documentation_options.js?v=1"]
+    assert page.xpath("//script[@defer]/@src") == ["_static/a.js"]
+    searching = mended('<div id="search-results"></div>', head)
+    assert searching.xpath("//script[@defer]/@src") == ["_static/a.js", "searchindex.js"]
+
+
 def test_folded_cells_speak_the_language():
     body = (
         '<details class="hide above-input"><summary>'
