@@ -39,5 +39,7 @@ def serving(
     answer = functools.partial(handler, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", port), answer) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://localhost:{server.server_port}/"
-        server.shutdown()
+        try:
+            yield f"http://localhost:{server.server_port}/"
+        finally:  # before the socket is closed, also when somebody presses Ctrl+C
+            server.shutdown()
