@@ -169,13 +169,13 @@ def mean_and_spread(row: Mapping[str, Any], language: str) -> str:
     largest = max(abs(mean), spread)
     digits = f"{largest:.4g}"
     if "e" in digits and largest < 1:
-        return f"{number(mean, language)} ± {number(spread, language)}"
-    places = 0 if largest >= 1000 else len(digits.partition(".")[2])
-    if 0 < spread < 1:
-        places = max(places, -math.floor(math.log10(spread)))
-    return "\N{NO-BREAK SPACE}± ".join(
-        spell_number(f"{value:,.{places}f}", language) for value in (mean, spread)
-    )
+        texts = [number(value, language) for value in (mean, spread)]
+    else:
+        places = 0 if largest >= 1000 else len(digits.partition(".")[2])
+        if 0 < spread < 1:
+            places = max(places, -math.floor(math.log10(spread)))
+        texts = [spell_number(f"{value:,.{places}f}", language) for value in (mean, spread)]
+    return "\N{NO-BREAK SPACE}± ".join(texts)
 
 
 def reaches(row: Mapping[str, Any]) -> bool | None:
