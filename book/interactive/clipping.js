@@ -4,7 +4,7 @@
 "use strict";
 (() => {
   const limits = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
-  const start = { kind: "norm", c: limits.indexOf(1), b: -0.5 };
+  const start = { kind: "norm", c: limits.indexOf(1), b: -0.52 };
   const first = 1.8, rate = 0.1, steps = 60, unrolled = 10, target = 0.7;
   const left = -1, right = 2.6, low = 1, high = 3.2; // what the map shows
   const text = kit.words({

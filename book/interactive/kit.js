@@ -8,9 +8,9 @@ const kit = (() => {
   /** The words of the page's language out of {id: {...}, en: {...}}. */
   const words = (table) => table[language];
 
-  /** A number in the page's notation. */
+  /** A number in the page's notation, with a true minus sign. */
   const number = (value, digits = 0) =>
-    value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
 
   /** An SVG element with attributes. */
   function svg(tag, attributes = {}, ...children) {

@@ -68,7 +68,7 @@ def descend(kind: str | None, c: float, b: float) -> tuple[np.ndarray, float]:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("kind", ["none", "by norm", "by value"])
-@pytest.mark.parametrize(("c", "b"), [(1.0, -0.5), (0.02, -0.55), (0.1, -0.4)])
+@pytest.mark.parametrize(("c", "b"), [(1.0, -0.52), (0.02, -0.55), (0.1, -0.4)])
 def test_the_descent_is_that_of_the_chapter(live, kind: str, c: float, b: float) -> None:
     page = live("clipping")
     page.get_by_label(kind, exact=True).check()
@@ -81,6 +81,16 @@ def test_the_descent_is_that_of_the_chapter(live, kind: str, c: float, b: float)
     assert shown == pytest.approx(loss, abs=0.02)  # steps bounce in the valley, and bounces differ
     assert kind == "by value" or "turned by up to" not in report(page)
     assert page.locator("circle").count() == len(path)
+
+
+@pytest.mark.browser
+def test_the_first_picture_ends_with_the_loss_that_the_chapter_names(live) -> None:
+    for language in ("en", "id"):
+        text = (ROOT / "book" / language / "04-bptt.md").read_text()
+        assert "start = (1.8, -0.52)" in text
+        assert "`loss_clipped:.5f`" in text
+    _, loss = descend("by norm", 1.0, -0.52)
+    assert f"the loss is {loss:.5f}. " in report(live("clipping"))
 
 
 @pytest.mark.browser
@@ -109,7 +119,7 @@ def test_the_printed_powers_and_paths_are_those_of_the_formulas() -> None:
     lines = re.findall(r'points="([\d. -]+)"', picture)
     for kind, line in zip((None, "by norm"), lines[::2], strict=True):
         across, up = np.array(line.split(), float).reshape(-1, 2).T
-        path, _ = descend(kind, 1.0, -0.5)
+        path, _ = descend(kind, 1.0, -0.52)
         np.testing.assert_allclose(across, 34 + (path[:, 1] + 1) / 3.6 * 370, atol=0.06)
         np.testing.assert_allclose(up, 260 - (path[:, 0] - 1) / 2.2 * 245, atol=0.06)
 
