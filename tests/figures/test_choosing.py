@@ -31,3 +31,17 @@ def test_a_model_stands_at_its_price_and_its_mean_error() -> None:
 def test_prices_that_make_no_sense_are_refused(models: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         draw_price(models)
+
+
+def test_names_cross_neither_a_bar_nor_each_other() -> None:
+    errors = {"RNN": 1.0, "GRU": 1.2, "Conv+GRU": 1.25, "LSTM": 2.0}
+    seconds = {"RNN": 1.0, "GRU": 8.0, "Conv+GRU": 7.0, "LSTM": 8.4}
+    figure = draw_price({n: (seconds[n], [0.9 * e, 1.1 * e]) for n, e in errors.items()})
+    (axes,) = figure.axes
+    figure.draw_without_rendering()
+    names = [text.get_window_extent() for text in axes.texts]
+    assert len(names) == len(errors)
+    lines = [line.get_window_extent() for line in axes.lines]
+    for i, name in enumerate(names):
+        assert not any(name.overlaps(line) for line in lines)
+        assert not any(name.overlaps(other) for other in names[:i])

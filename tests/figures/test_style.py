@@ -16,6 +16,7 @@ from runtun.figures.style import (
     MUTED,
     PALETTE,
     SIGNED,
+    add_legend,
     line_styles,
     new_figure,
     set_style,
@@ -163,3 +164,15 @@ def test_a_notebook_shows_a_figure_once_and_as_svg() -> None:
         finally:
             InteractiveShell.clear_instance()
     assert set(data) == {"image/svg+xml", "text/plain"}
+
+
+@pytest.mark.parametrize("length", [3, 30, 60])
+def test_a_legend_is_no_wider_than_the_figure(length: int) -> None:
+    figure, grid = new_figure()
+    for name in "abcd":
+        grid[0, 0].plot([0, 1], label=name * length)
+    add_legend(grid[0, 0])
+    figure.draw_without_rendering()
+    legend = grid[0, 0].get_legend()
+    assert legend.get_window_extent().x1 <= figure.bbox.x1 + 1
+    assert [text.get_text() for text in legend.get_texts()] == [name * length for name in "abcd"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 
@@ -52,14 +53,6 @@ def draw_price(models: Mapping[str, tuple[float, Sequence[float]]], *, unit: str
             low = max(mean - spread, float(values.min()) / 2)  # a logarithmic axis has no zero
             axes.plot([seconds, seconds], [low, mean + spread], "-", color=PALETTE[0])
         axes.plot([seconds], [mean], "o", color=PALETTE[0])
-        axes.annotate(
-            name,
-            (seconds, mean),
-            xytext=(6, 4),
-            textcoords="offset points",
-            color=INK,
-            fontsize=10,
-        )
     axes.set_xscale("log")
     axes.set_yscale("log")
     for axis in (axes.xaxis, axes.yaxis):
@@ -69,4 +62,34 @@ def draw_price(models: Mapping[str, tuple[float, Sequence[float]]], *, unit: str
     axes.set_xlabel("s")
     axes.set_ylabel(unit)
     axes.margins(x=0.15)
+    _name_points(axes, {name: (spent, float(np.mean(e))) for name, (spent, e) in models.items()})
     return figure
+
+
+def _name_points(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
+    """Write each name beside its point, on the first side where it crosses no line and no name."""
+    axes.get_figure().draw_without_rendering()  # the places are known after the layout
+    taken = [line.get_window_extent().padded(3) for line in axes.lines]
+    for name, point in points.items():
+        best = None
+        for x, y, align in ((6, 4, "left"), (6, -13, "left"), (-6, 4, "right"), (-6, -13, "right")):
+            label = axes.annotate(
+                name,
+                point,
+                xytext=(x, y),
+                textcoords="offset points",
+                ha=align,
+                color=INK,
+                fontsize=10,
+            )
+            box = label.get_window_extent()
+            crossed = sum(box.overlaps(other) for other in taken)
+            if best is None or crossed < best[0]:
+                if best is not None:
+                    best[1].remove()
+                best = (crossed, label, box)
+            else:
+                label.remove()
+            if not crossed:
+                break
+        taken.append(best[2])

@@ -101,7 +101,7 @@ def draw_errors_by_step(
     axes.set_ylabel(unit)
     axes.set_xlabel("$t$")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    add_legend(axes, columns=5)
+    add_legend(axes)
     return figure
 
 

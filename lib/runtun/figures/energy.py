@@ -167,7 +167,7 @@ def draw_by_clock(curves: Mapping[str, np.ndarray], *, unit: str = "GW") -> Figu
         axes.set_ylim(bottom=0)
     _label_clock(axes)
     axes.set_ylabel(unit)
-    add_legend(axes, columns=4)
+    add_legend(axes)
     return figure
 
 

@@ -65,7 +65,7 @@ def draw_horizon(
         axes.plot(ahead, values, label=label, **style)
     axes.set_xlabel("$t - T$")
     axes.set_ylabel("GW")
-    add_legend(axes, columns=5)
+    add_legend(axes)
     return figure
 
 
@@ -112,7 +112,7 @@ def draw_constant_losses(constants: np.ndarray, losses: Mapping[str, np.ndarray]
     axes.set_ylim(0.97, 2.0)
     axes.set_xlabel("$c$")
     axes.set_ylabel(r"$\ell(c)\,/\,\min\ell$")
-    add_legend(axes, columns=4)
+    add_legend(axes)
     return figure
 
 
@@ -132,7 +132,7 @@ def draw_profiles(profile: np.ndarray, fits: Mapping[str, np.ndarray]) -> Figure
     axes.set_xticks(range(0, 25, 6))
     axes.set_xlabel("h")
     axes.set_ylabel("GW")
-    add_legend(axes, columns=4)
+    add_legend(axes)
     return figure
 
 

@@ -27,14 +27,16 @@ from runtun.figures.style import (
 styled = mpl.rc_context(dict(STYLE))
 
 
-def _tick_symbols(axes: mpl.axes.Axes, symbols: Sequence[str], positions: Sequence[int]) -> None:
+def _tick_symbols(
+    axes: mpl.axes.Axes, symbols: Sequence[str], positions: Sequence[int], unit: str
+) -> None:
     """Write the symbols under their steps: all of a short sequence, the relevant of a long one."""
     steps = range(len(symbols)) if len(symbols) <= 40 else sorted({int(p) for p in positions})
     axes.set_xticks(list(steps), [symbols[t] for t in steps])
     for tick, t in zip(axes.get_xticklabels(), steps, strict=True):
         if t in positions:
             tick.set_fontweight("bold")
-    axes.set_xlabel("$x_t$")
+    axes.set_xlabel(unit)
 
 
 @styled
@@ -87,7 +89,7 @@ def draw_connectivity(
         )
     bars.set_ylabel(unit)
     bars.set_xlim(-0.5, len(values) - 0.5)
-    _tick_symbols(bars, symbols, positions)
+    _tick_symbols(bars, symbols, positions, "$x_t$")
     return figure
 
 
@@ -123,13 +125,17 @@ def draw_jacobian_norms(norms: Mapping[str, np.ndarray]) -> Figure:
     axes.set_xlabel("$T - t$")
     axes.set_ylabel(r"$\|\partial h_T / \partial h_t\|$")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    add_legend(axes, columns=5)
+    add_legend(axes)
     return figure
 
 
 @styled
 def draw_gates(
-    gates: Mapping[str, np.ndarray], symbols: Sequence[str], positions: Sequence[int] = ()
+    gates: Mapping[str, np.ndarray],
+    symbols: Sequence[str],
+    positions: Sequence[int] = (),
+    *,
+    unit: str = "$x_t$",
 ) -> Figure:
     """Draw gates and states of one sequence as rasters, one above the other.
 
@@ -138,6 +144,7 @@ def draw_gates(
             values with a sign around zero.
         symbols: T symbols, one for each step.
         positions: the steps that matter, marked by lines.
+        unit: label of the axis of steps: what the symbols are.
 
     Returns:
         One raster a label, units as rows, steps as columns, symbols below.
@@ -176,7 +183,7 @@ def draw_gates(
         bar.outline.set_visible(False)
         bar.locator = MaxNLocator(nbins=2)
         bar.update_ticks()
-    _tick_symbols(grid[-1, 0], symbols, positions)
+    _tick_symbols(grid[-1, 0], symbols, positions, unit)
     return figure
 
 
@@ -315,7 +322,7 @@ def draw_accuracy_by_lag(
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     axes.set_xlabel("$T - t_1$")
     axes.set_ylabel(r"$P(\hat y = y)$")
-    add_legend(axes, columns=5)
+    add_legend(axes)
     return figure
 
 

@@ -64,7 +64,7 @@ def draw_by_step(
     axes.set_xlabel("$k$")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True, steps=[1, 2, 5, 10]))
     axes.set_ylabel(unit)
-    add_legend(axes, columns=4)
+    add_legend(axes)
     return figure
 
 

@@ -135,7 +135,7 @@ def draw_forecast(x: np.ndarray, y_true: np.ndarray, forecasts: Mapping[str, np.
         )
     axes.set_ylabel("$x_t$")
     _count_steps(axes)
-    add_legend(axes, columns=4)
+    add_legend(axes)
     return figure
 
 
@@ -244,7 +244,7 @@ def draw_learning_curves(
     _count_ratios(axes.yaxis)
     axes.set_ylabel(unit)
     _count_steps(axes, "epoch")
-    add_legend(axes, columns=4)
+    add_legend(axes)
     return figure
 
 
@@ -374,7 +374,7 @@ def _lines(curves: Mapping[str, np.ndarray], name: str, symbol: str) -> Figure:
         axes.plot(np.arange(len(values)), values, label=label, **style)
     axes.set_ylabel(symbol)
     _count_steps(axes)
-    add_legend(axes, columns=5)
+    add_legend(axes)
     return figure
 
 

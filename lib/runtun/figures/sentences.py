@@ -125,7 +125,7 @@ def draw_rates(
     axes.set_xscale("log")
     axes.set_xlabel(size)
     axes.set_ylabel(rate)
-    add_legend(axes, columns=4)
+    add_legend(axes)
     return figure
 
 

@@ -193,5 +193,5 @@ def draw_by_length(
     axes.set_xticks(sorted({n for results in curves.values() for n in results}))
     axes.set_xlabel(symbol)
     axes.set_ylabel(unit)
-    add_legend(axes, columns=4)
+    add_legend(axes)
     return figure

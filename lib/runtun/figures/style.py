@@ -142,19 +142,28 @@ def new_figure(
         return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
-def add_legend(axes: Axes, columns: int = 3) -> None:
-    """Put the legend above the axes, where it hides nothing; none for fewer than two entries."""
+def add_legend(axes: Axes) -> None:
+    """Put the legend above the axes, where it hides nothing; none for fewer than two entries.
+
+    A row holds as many names, at most five, as fit between the axes' left edge and the figure's
+    right one.
+    """
     handles, labels = axes.get_legend_handles_labels()
-    if len(labels) > 1:
-        axes.legend(
+    if len(labels) < 2:
+        return
+    room = axes.get_figure().bbox.x1 - axes.bbox.x0
+    for count in range(min(5, len(labels)), 0, -1):
+        legend = axes.legend(
             handles,
             labels,
             loc="lower left",
             bbox_to_anchor=(0.0, 1.0),
-            ncols=min(columns, len(labels)),
+            ncols=count,
             handlelength=2.6,
             borderaxespad=0.2,
         )
+        if legend.get_window_extent().width <= room:
+            return
 
 
 def line_styles(count: int) -> Sequence[dict[str, Any]]:
