@@ -37,10 +37,10 @@ _WORDS = {
         "en": "Not measured yet: run",
     },
     "costs": {
-        "id": "Satu kumpulan untuk tugas yang mengimpor Keras dan PyTorch memakan {core} detik di "
+        "id": "Satu kiriman untuk tugas yang mengimpor Keras dan PyTorch memakan {core} detik di "
         "satu inti prosesor. Proses penulis memerlukan {sqlite} milidetik waktu prosesor "
         "untuknya bila buku nilainya SQLite, dan {postgresql} milidetik bila PostgreSQL, "
-        "saat {present} kumpulan sudah ada di dalamnya; waktu menunggu disk tidak dihitung. "
+        "saat {present} kiriman sudah ada di dalamnya; waktu menunggu disk tidak dihitung. "
         "Maka penulislah yang menjadi batas mulai sekitar {limit_sqlite} inti dengan SQLite "
         "dan {limit_postgresql} inti dengan PostgreSQL.",
         "en": "A submission of an assignment that imports Keras and PyTorch takes a core {core} "
@@ -50,7 +50,7 @@ _WORDS = {
         "{limit_sqlite} cores on with SQLite, and from {limit_postgresql} with PostgreSQL.",
     },
     "cores": {"id": "Inti prosesor", "en": "Cores"},
-    "submissions": {"id": "{count} kumpulan, {database}", "en": "{count} submissions, {database}"},
+    "submissions": {"id": "{count} kiriman, {database}", "en": "{count} submissions, {database}"},
     "note": {
         "id": "* Di sini penulislah batasnya: inti tambahan tidak mempercepat apa pun. Tabel ini "
         "dihitung dari pengukuran pada {day} dengan {jobs} inti ({processor}; beban mesin saat "

@@ -156,7 +156,7 @@ WORDS: dict[str, dict[str, str]] = {
         "died_hint": "Program berhenti di sini. Apakah ia memanggil exit, atau kehabisan memori?",
         "flood_hint": "Ini mencetak terlalu banyak. Hapus print dari dalam loop.",
         "skipped_hint": "Ini tidak dijalankan karena waktunya habis oleh sel sebelumnya.",
-        "rejected": "Kumpulan ini belum bisa dinilai",
+        "rejected": "Kiriman ini belum bisa dinilai",
         "rejected_next": "Untuk sementara nilainya nol. Kumpulkan lagi, atau hubungi pengajarmu.",
         "reason.link": "isinya tautan, bukan berkas",
         "reason.missing": "notebook tidak ada, atau namanya lain",
@@ -177,12 +177,12 @@ WORDS: dict[str, dict[str, str]] = {
         "status.error": "penilai gagal",
         "status.waiting": "belum dinilai",
         "report": "Laporan kelas",
-        "students": "Kumpulan",
+        "students": "Kiriman",
         "average": "Rata-rata",
         "median": "Median",
         "full_marks": "Nilai penuh",
         "distribution": "Sebaran nilai",
-        "distribution_alt": "Berapa kumpulan mendapat berapa poin",
+        "distribution_alt": "Berapa kiriman mendapat berapa poin",
         "per_question": "Nilai per soal",
         "per_question_alt": "Bagian rata-rata dari nilai tiap soal",
         "frequent": "Kegagalan tersering",
@@ -191,7 +191,7 @@ WORDS: dict[str, dict[str, str]] = {
         "student": "Mahasiswa",
         "status": "Status",
         "arrival": "Dikumpulkan",
-        "claimed": "menurut kumpulan itu sendiri",
+        "claimed": "menurut kiriman itu sendiri",
         "seconds": "Detik",
         "notes": "Catatan",
         "median_seconds": "Median waktu jalan",
@@ -218,7 +218,7 @@ WORDS: dict[str, dict[str, str]] = {
         "evidence": "Perlu dilihat",
         "evidence_about": (
             "Tidak satu pun mengurangi nilai. Pekerjaan yang jujur pun kadang begitu. Bacalah "
-            "kumpulannya sebelum menilai orangnya."
+            "kirimannya sebelum menilai orangnya."
         ),
         "evidence_none": "Tidak ada yang mencolok.",
         "noticed": "Yang teramati",
@@ -230,7 +230,7 @@ WORDS: dict[str, dict[str, str]] = {
             "dibagikan kepada semua. Ini petunjuk apa yang perlu dibaca, bukan bukti: jawaban "
             "benar yang pendek memang serupa."
         ),
-        "similar_none": "Tidak ada dua kumpulan yang luar biasa mirip.",
+        "similar_none": "Tidak ada dua kiriman yang luar biasa mirip.",
         "structure": "Susunan",
         "wording": "Nama dan kata",
     },
