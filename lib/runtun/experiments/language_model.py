@@ -37,7 +37,7 @@ BITS = {corpus: Metric(f"bits per character, {corpus}", "bits") for corpus in CO
 
 CONFIG: dict[str, Any] = {
     "frameworks": ["numpy", "torch"],
-    "seeds": 3,
+    "seeds": 5,
     "corpora": ["novel", "root words", "Mysterious Island"],
     "held_out": 0.1,
     "order": 5,
