@@ -96,7 +96,7 @@ def draw_coloured_text(text: str, values: np.ndarray, *, width: int = 64) -> Fig
         places.append((row, column))
         row, column = (row + 1, 0) if character == "\n" else (row, column + 1)
     rows = places[-1][0] + 1
-    size = min(64 / width, 1.5)  # short lines have room for larger letters
+    size = min(64 / width, 1.6)  # short lines have room for larger letters
     figure, grid = new_figure(height=0.2 + 0.22 * size * rows)
     axes = grid[0, 0]
     for character, value, (line, place) in zip(text, values, places, strict=True):
@@ -108,7 +108,7 @@ def draw_coloured_text(text: str, values: np.ndarray, *, width: int = 64) -> Fig
                 line + 0.5,
                 visible(character),
                 family="DejaVu Sans Mono",
-                fontsize=7.5 * size,
+                fontsize=8.5 * size,
                 ha="center",
                 va="center",
                 color=INK,
@@ -157,6 +157,7 @@ def draw_streams(chunks: Sequence[Sequence[str]]) -> Figure:
         )
     B, T, gap = sizes.pop(), lengths.pop(), 2.4
     width = len(chunks) * (T + gap)
+    size = min(420 / width, 12)  # few letters have room for larger ones
     figure, grid = new_figure(height=0.45 + 0.42 * B)
     axes = grid[0, 0]
     for n, chunk in enumerate(chunks):
@@ -166,7 +167,7 @@ def draw_streams(chunks: Sequence[Sequence[str]]) -> Figure:
             axes.add_patch(Rectangle((left, b + 0.1), T, 0.8, fill=False, edgecolor=INK))
             for t, character in enumerate(piece):
                 shown = visible(character)
-                axes.text(left + t + 0.5, b + 0.5, shown, family="DejaVu Sans Mono", fontsize=8,
+                axes.text(left + t + 0.5, b + 0.5, shown, family="DejaVu Sans Mono", fontsize=size,
                           ha="center", va="center", color=INK)  # fmt: skip
             start, end = left + T + 0.15, left + T + gap - 0.15
             arrow = FancyArrowPatch((start, b + 0.5), (end, b + 0.5), arrowstyle="-|>",
