@@ -47,7 +47,8 @@ class Site:
         for path, page in self.pages.items():
             checks = (
                 self.links(path, page) + self.foreign(page) + self.pictures(page)
-                + self.formulas(page) + self.leftovers(page) + self.structure(path, page)
+                + self.formulas(page) + self.tables(page) + self.leftovers(page)
+                + self.structure(path, page)
             )  # fmt: skip
             found += [f"{self.name(path)}: {problem}" for problem in checks]
         return found
@@ -91,6 +92,16 @@ class Site:
         wrong = page.xpath("//*[contains(@class, 'katex-error')]")
         wrong += page.xpath("//*[contains(@style, 'cc0000') or contains(@mathcolor, 'cc0000')]")
         return [f"formula not understood: {element.text_content()[:80]}" for element in wrong]
+
+    def tables(self, page: html.HtmlElement) -> list[str]:
+        """Find cells of printed tables with `NaN`, or with a formula that nothing sets there."""
+        cells = page.xpath("//table[contains(@class, 'dataframe')]//*[self::td or self::th]")
+        texts = [cell.text_content().strip() for cell in cells]
+        return [
+            f"not for readers, in a table: {text[:80]}"
+            for text in texts
+            if text.lower() == "nan" or text.count("$") > 1
+        ]
 
     def leftovers(self, page: html.HtmlElement) -> list[str]:
         """Find Markdown that was not rendered."""

@@ -36,6 +36,8 @@ BAD = [
     ('<link rel="stylesheet" href="//a.example/b.css">', "fetches //a.example/b.css"),
     ('<span class="katex-error">x</span>', "formula not understood"),
     ('<mtext mathcolor="#cc0000">\\foo</mtext>', "formula not understood"),
+    ('<table class="dataframe"><tr><td>NaN</td></tr></table>', "not for readers"),
+    ('<table class="dataframe"><tr><th>$x_t$</th></tr></table>', "not for readers"),
     ("<p>A {term}`state`.</p>", "a role was left over"),
     ("<p>```{note}</p>", "a fence was left over"),
     ("<p>$$ x</p>", "a formula was left over"),
