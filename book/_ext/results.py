@@ -4,8 +4,9 @@
     :metrics: validation MSE, one step; validation MSE, ten steps
     ```
 
-One table a metric (all of them without the option): mean, spread and number of seeds, the published
-figure where there is one, and whether ours reaches it. No number stands in the page's source.
+One table a metric (all of them without the option): mean, spread and number of seeds, and the
+published figure where there is one, with whether ours reaches it. Under each mean a strip shows
+where the seeds and the published figure lie among all rows. No number stands in the page's source.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,7 +22,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from book._ext.status import make_table
+from book._ext.status import Cell, make_table
 from book._ext.words import spell_number, word
 
 HIGHER_IS_BETTER = {"%", "share of seeds"}
@@ -68,6 +69,9 @@ PIECES: dict[str, str] = {
     "NusaX en": "NusaX Inggris",
     "lag-1000": "lag 1.000",
     "lag-5000": "lag 5.000",
+    # sources
+    "printed outputs of the notebook": "keluaran yang tercetak di notebook",
+    "mean of 20 runs": "rata-rata 20 percobaan",
     # units
     "share of seeds": "bagian benih",
     "sequences": "runtun",
@@ -88,6 +92,10 @@ PIECES: dict[str, str] = {
     "layer-norm RNN 20-20": "RNN layer norm 20-20",
     "forget bias 1": "bias forget 1",
     "same as last week": "sama dengan pekan lalu",
+    "same as yesterday": "sama dengan kemarin",
+    "mean of the training part": "rata-rata bagian latih",
+    "two days of power": "daya dua hari",
+    "inputs of the networks": "masukan yang sama dengan jaringan",
     "same day last week": "hari yang sama pekan lalu",
     "ridge": "ridge",
     "one week of demand": "beban listrik sepekan",
@@ -128,11 +136,16 @@ def say(text: str, language: str) -> str:
 
 
 def _say_piece(piece: str) -> str:
-    for english, indonesian in (("MAE, hour ", "MAE, jam "), ("hour ", "jam ")):
+    for english, indonesian in (
+        ("MAE, hour ", "MAE, jam "),
+        ("hour ", "jam "),
+        ("chapter ", "bab "),
+        ("experiment ", "eksperimen "),
+    ):
         if piece.startswith(english):
             return indonesian + piece[len(english) :]
     if piece.startswith("Jacobian over "):
-        return piece.replace("Jacobian over ", "Jacobian sejauh ").replace(" steps", " langkah")
+        return f"Jacobian sejauh {piece.split()[2]} langkah"
     for english, indonesian in ((" digits", " angka"), (" epochs", " epoch")):
         if piece.endswith(english):
             return piece.removesuffix(english) + indonesian
@@ -164,7 +177,7 @@ def mean_and_spread(row: Mapping[str, Any], language: str) -> str:
     '0.02021'
     """
     mean, spread = row["mean"], row["spread"]
-    if spread is None:
+    if spread is None or row.get("unit") == "weights":
         return number(mean, language)
     largest = max(abs(mean), spread)
     digits = f"{largest:.4g}"
@@ -196,6 +209,46 @@ def seeds_of(rows: Sequence[Mapping[str, Any]]) -> set[int]:
     return {len(row["values"]) for row in rows if row["spread"] is not None}
 
 
+def scale_of(rows: Sequence[Mapping[str, Any]]) -> Callable[[float], float] | None:
+    """Return the common scale of the strips of one table, from a figure to percent of the width.
+
+    It is logarithmic where the largest figure is more than twenty times the smallest, begins at
+    zero where the smallest is less than a third of the largest, and otherwise spans the figures.
+    None where there is nothing to compare.
+
+    >>> place = scale_of([{"values": [v], "published": None} for v in (0.0, 5.0, 10.0)])
+    >>> place(0.0), place(5.0), place(10.0)
+    (3.0, 50.0, 97.0)
+    """
+    figures = [value for row in rows for value in row["values"]]
+    figures += [row["published"] for row in rows if row["published"] is not None]
+    low, high = min(figures), max(figures)
+    if len(rows) < 2 or low == high:
+        return None
+    change: Callable[[float], float] = float
+    if low > 0 and high > 20 * low:
+        change = math.log
+    elif 0 < low < high / 3:
+        low = 0.0
+    first, last = change(low), change(high)
+    return lambda value: round(3 + 94 * (change(value) - first) / (last - first), 1)
+
+
+def strip_of(row: Mapping[str, Any], place: Callable[[float], float]) -> nodes.raw:
+    """Draw one row: a dot for each seed, an upright line at the mean, a diamond as published.
+
+    The numbers stand in the table, so that a screen reader need not hear of it.
+    """
+    parts = [f'<circle cx="{place(value)}%" cy="6" r="3"/>' for value in row["values"]]
+    if len(row["values"]) > 1:
+        mean = place(row["mean"])
+        parts.append(f'<line x1="{mean}%" x2="{mean}%" y1="0" y2="12"/>')
+    if row["published"] is not None:
+        parts.append(f'<svg x="{place(row["published"])}%"><path d="M0 2 4 6 0 10-4 6z"/></svg>')
+    svg = f'<svg class="result-strip" aria-hidden="true">{"".join(parts)}</svg>'
+    return nodes.raw("", svg, format="html")
+
+
 def table_of(rows: Sequence[Mapping[str, Any]], language: str) -> nodes.table:
     """Return the table of one metric, no wider than its rows need.
 
@@ -207,21 +260,23 @@ def table_of(rows: Sequence[Mapping[str, Any]], language: str) -> nodes.table:
     runs = Counter(row["model"] for row in rows)
     header = [word("model", language), word("mean", language)]
     header += [word("seeds", language)] if differ else []
-    header += [word("published", language), word("reached", language)] if published else []
-    lines = []
+    header += [word("published", language)] if published else []
+    place = scale_of(rows)
+    lines: list[list[Cell]] = []
     for row in rows:
         twice = runs[row["model"]] > 1
         name = say(row["model"], language)
-        line = [f"{name} ({_NAMES[row['framework']]})" if twice else name]
-        line.append(mean_and_spread(row, language))
+        line: list[Cell] = [f"{name} ({_NAMES[row['framework']]})" if twice else name]
+        mean = mean_and_spread(row, language)
+        line.append(nodes.inline("", mean, strip_of(row, place)) if place else mean)
         if differ:
             line.append(str(len(row["values"])))
         if published:
             has = row["published"] is not None
-            line.append(number(row["published"], language) if has else "–")
-            good = reaches(row)
-            key = {True: "yes", False: "no", None: None}[good]
-            line.append(word(key, language) if key else "–")
+            text = number(row["published"], language) if has else "–"
+            if (good := reaches(row)) is not None:
+                text += f" ({word('reached' if good else 'missed', language)})"
+            line.append(text)
         lines.append(line)
     return make_table(header, lines)
 
@@ -260,6 +315,9 @@ class ResultsDirective(SphinxDirective):
             shown = say(metric, language)
             title = shown if unit in metric else f"{shown} ({say(unit, language)})"
             found += [nodes.rubric("", title), table_of(rows, language)]
+        lead = word("strips", language)
+        if any(row["published"] is not None for row in result["rows"] if row["metric"] in names):
+            lead += " " + word("diamonds", language)
         environment = result["environment"]
         versions = environment["versions"]
         used = ", ".join(f"{package} {version}" for package, version in versions.items())
@@ -269,10 +327,11 @@ class ResultsDirective(SphinxDirective):
         if len(counts := seeds_of([row for row in result["rows"] if row["metric"] in names])) == 1:
             over = word("over_seeds", language).format(count=counts.pop())
             measured = f"{over} {measured}"
+        measured = f"{lead} {measured}"
         found.append(nodes.paragraph("", measured, classes=["result-note"]))
         if sources:
             lead = word("published_in", language)
-            listed = "; ".join(dict.fromkeys(sources))
+            listed = "; ".join(say(source, language) for source in dict.fromkeys(sources))
             found.append(nodes.paragraph("", f"{lead} {listed}.", classes=["result-note"]))
         return found
 

@@ -123,10 +123,18 @@ _WORDS: dict[str, dict[str, str]] = {
         "id": "Rata-rata dan simpangan baku atas {count} benih.",
         "en": "Means and standard deviations over {count} seeds.",
     },
+    "strips": {
+        "id": "Di bawah tiap rata-rata: satu titik untuk tiap benih dan garis tegak pada "
+        "rata-ratanya, dengan skala yang sama dalam satu tabel, logaritmik bila angka "
+        "terbesar lebih dari dua puluh kali angka terkecil.",
+        "en": "Under each mean: a dot for each seed and an upright line at their mean, on one "
+        "scale within a table, logarithmic where the largest figure is more than twenty times "
+        "the smallest.",
+    },
+    "diamonds": {"id": "Wajik: angka terbitan.", "en": "Diamond: the published figure."},
     "published": {"id": "Terbitan", "en": "Published"},
-    "reached": {"id": "Tercapai", "en": "Reached"},
-    "yes": {"id": "ya", "en": "yes"},
-    "no": {"id": "belum", "en": "no"},
+    "reached": {"id": "tercapai", "en": "reached"},
+    "missed": {"id": "belum", "en": "missed"},
     "measured_on": {
         "id": "Diukur pada {day}, prosesor {processor}, dengan {versions}.",
         "en": "Measured on {day}, processor {processor}, with {versions}.",

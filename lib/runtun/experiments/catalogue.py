@@ -5,6 +5,7 @@ from __future__ import annotations
 from runtun.experiments.cell_speed import CELL_SPEED
 from runtun.experiments.energy import ENERGY
 from runtun.experiments.gradient_flow import GRADIENT_FLOW
+from runtun.experiments.household import HOUSEHOLD
 from runtun.experiments.language_model import LANGUAGE_MODEL
 from runtun.experiments.memory_tasks import MEMORY_TASKS
 from runtun.experiments.ridership import RIDERSHIP
@@ -21,6 +22,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         CELL_SPEED,
         WAVES,
         ENERGY,
+        HOUSEHOLD,
         STOCKS,
         RIDERSHIP,
         GRADIENT_FLOW,

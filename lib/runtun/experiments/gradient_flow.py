@@ -17,7 +17,9 @@ from runtun.experiments.probes import measure_state_jacobians
 from runtun.experiments.runner import Experiment, Metric, Trial
 
 DISTANCES = (1, 2, 5, 10, 20, 30, 40, 50)
-METRICS = {k: Metric(f"Jacobian over {k} steps", "powers of ten") for k in DISTANCES}
+METRICS = {
+    k: Metric(f"Jacobian over {k} step{'s' if k > 1 else ''}", "powers of ten") for k in DISTANCES
+}
 SOLVED = Metric("solved", "share of seeds")
 
 CONFIG: dict[str, Any] = {
