@@ -6,7 +6,7 @@
     python book/build.py --pdf           with each language as one PDF, linked from every page
 
 One `_config.yml` and one `_toc.yml` serve both languages. Each language is an ordinary Jupyter Book
-made from them by a process of its own, one after the other, with one store of executed notebooks.
+made from them by a process of its own, both at once, with one store of executed notebooks.
 The code cells of both are the same, so each page is executed once, before Sphinx reads it in the
 first language; were Sphinx to execute anything, the languages would have drifted apart, and the
 build fails.
@@ -26,7 +26,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -271,18 +273,20 @@ def write_config(book: Book, language: str) -> tuple[Path, Path]:
 
 @dataclass
 class Job:
-    """One run of Sphinx."""
+    """One run of Sphinx, and the folder into which its finished pages go."""
 
     source: str
     config: str
     toc: str
     output: str
+    site: str
+    language: str
     fresh: bool
-    builder: str = "html"
+    builder: str
 
 
 def run_job(job: Job) -> int:
-    """Run Sphinx with Jupyter Book's settings; return its exit status."""
+    """Run Sphinx with Jupyter Book's settings and finish the pages; return the exit status."""
     from jupyter_book.sphinx import build_sphinx
 
     status = build_sphinx(
@@ -298,6 +302,8 @@ def run_job(job: Job) -> int:
         keep_going=True,
         quiet=True,
     )
+    if status == 0:
+        finish(Path(job.output), Path(job.site), job.language)
     return status if isinstance(status, int) else 1
 
 
@@ -328,8 +334,10 @@ def execute_all(book: Book, language: str) -> None:
     say(f"[site] executed in {time.perf_counter() - begun:.1f} s")
 
 
-def build_language(book: Book, language: str, *, fresh: bool, builder: str = "html") -> set[str]:
-    """Run Sphinx for one language; return the pages that it executed.
+def build_language(
+    book: Book, language: str, site: Path, *, fresh: bool, builder: str = "html"
+) -> set[str]:
+    """Write the finished pages of one language; return the pages that Sphinx executed.
 
     Raises:
         BuildError: if Sphinx fails, or warns in a fresh build.
@@ -341,7 +349,9 @@ def build_language(book: Book, language: str, *, fresh: bool, builder: str = "ht
         shutil.rmtree(output.parent / ".doctrees", ignore_errors=True)
     report = config.parent / "report.json"
     report.unlink(missing_ok=True)
-    job = Job(str(book.source / language), str(config), str(toc), str(output), fresh, builder)
+    source = book.source / language
+    paths = (str(path) for path in (source, config, toc, output, site))
+    job = Job(*paths, language, fresh, builder)
     command = [sys.executable, str(Path(__file__)), "--run-job", json.dumps(asdict(job))]
     status = subprocess.run(command, env=environment(), cwd=ROOT, check=False).returncode
     if status != 0:
@@ -435,15 +445,16 @@ def build(book: Book, languages: list[str], *, quick: bool = False) -> bool:
     fail_on(check_sources(book.source), "faults in the sources", fatal=not quick)
     prune_caches(book)
     execute_all(book, languages[0])
-    for language in languages:
-        begun = time.perf_counter()
-        say(f"[site] building {language!r}")
-        executed = build_language(book, language, fresh=not quick)
-        pages = finish(book.work / language / "html", book.out / language, language)
-        say(
-            f"[site] {language!r}: {pages} pages, {len(executed)} executed by Sphinx, "
-            f"{time.perf_counter() - begun:.1f} s"
-        )
+    begun = time.perf_counter()
+    say(f"[site] building {' and '.join(map(repr, languages))}")
+    with ThreadPoolExecutor(len(languages)) as pool:
+        sites = [book.out / language for language in languages]
+        job = partial(build_language, book, fresh=not quick)
+        built = list(pool.map(job, languages, sites))
+    say(f"[site] built in {time.perf_counter() - begun:.1f} s")
+    for language, executed in zip(languages, built, strict=True):
+        pages = len(list((book.out / language).rglob("*.html")))
+        say(f"[site] {language!r}: {pages} pages, {len(executed)} executed by Sphinx")
         if executed and not quick:
             raise BuildError(
                 f"in {language!r} Sphinx executed {', '.join(sorted(executed))}: the code cells "
@@ -490,9 +501,8 @@ def make_pdf(book: Book, language: str) -> Path:
     chromium = find_chromium()
     if not chromium:
         raise BuildError("Chromium prints the PDF and is not installed: apt-get install chromium")
-    build_language(book, language, fresh=True, builder="singlehtml")
     folder = book.work / language / "print"
-    finish(book.work / language / "singlehtml", folder, language)
+    build_language(book, language, folder, fresh=True, builder="singlehtml")
     page = folder / "index.html"
     text = page.read_text(encoding="utf-8").replace("<details", "<details open")
     text = text.replace(' loading="lazy"', "")  # paper does not scroll

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -59,7 +60,11 @@ def read_chapter(path: Path) -> Chapter:
     Raises:
         ValueError: if it has no heading, or a quiz is malformed.
     """
-    text = path.read_text(encoding="utf-8")
+    return _parse_chapter(path, path.read_text(encoding="utf-8"))
+
+
+@cache  # every directive of the page of quizzes asks for all chapters
+def _parse_chapter(path: Path, text: str) -> Chapter:
     heading = re.search(r"^# (.+)$", text, re.MULTILINE)
     if not heading:
         raise ValueError(f"{path.name} has no heading")
