@@ -15,7 +15,7 @@ from benchmarks.pairs import take_turns
 from runtun.data.temporal_order import generate_temporal_order, one_hot
 from runtun.training import evaluate, fit, predict
 
-N, T, BATCH, EPOCHS = 2016, 50, 32, 8
+N, T, BATCH, EPOCHS = 2016, 50, 32, 16
 CELLS = ("rnn", "lstm", "gru")
 BUDGET = f"two layers of 20, {N} series of {T} steps, batch {BATCH}, float32"
 
