@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,21 @@ TOY = Experiment(
 )
 
 
+def measure_process(seed: int) -> dict[str, float]:
+    return {"error": float(seed), "extra": float(os.getpid())}
+
+
+def make_processes(config: Mapping[str, Any]) -> Iterator[Trial]:
+    for seed in range(config["seeds"]):
+        yield Trial("a", "numpy", seed, partial(measure_process, seed), 1.0 + seed)
+
+
+def break_off(seed: int) -> dict[str, float]:
+    if seed == 1:
+        raise ArithmeticError("this trial cannot be run")
+    return {"error": float(seed)}
+
+
 @pytest.fixture(autouse=True)
 def fresh() -> None:
     CALLS.clear()
@@ -72,6 +89,36 @@ def test_rows_hold_mean_spread_seeds_and_the_published_figure(tmp_path: Path) ->
     assert set(result["environment"]) == {"versions", "processor", "cores", "system", "date"}
     assert "numpy" in result["environment"]["versions"]
     assert list(tmp_path.iterdir()) == [tmp_path / "toy.json"]
+
+
+def test_several_trials_at_once_give_the_same_record(tmp_path: Path) -> None:
+    toy = replace(TOY, make_trials=make_processes)
+    alone = json.loads(run_experiment(toy, tmp_path / "one", progress=False).read_text())
+    beside = json.loads(run_experiment(toy, tmp_path / "two", jobs=2, progress=False).read_text())
+    assert beside["rows"][0]["values"] == alone["rows"][0]["values"] == [0.0, 1.0, 2.0]
+    assert beside["rows"][0]["seeds"] == [0, 1, 2]
+    assert "numpy" in beside["environment"]["versions"]
+    assert set(alone["rows"][1]["values"]) == {float(os.getpid())}
+    assert float(os.getpid()) not in beside["rows"][1]["values"]
+    assert not list(tmp_path.rglob("*.journal.jsonl"))
+
+
+def test_what_measures_time_runs_alone(tmp_path: Path) -> None:
+    toy = replace(TOY, make_trials=make_processes, timed=True)
+    result = json.loads(run_experiment(toy, tmp_path, jobs=2, progress=False).read_text())
+    assert set(result["rows"][1]["values"]) == {float(os.getpid())}
+
+
+def test_a_trial_that_fails_beside_others_ends_the_run(tmp_path: Path) -> None:
+    def make(config: Mapping[str, Any]) -> Iterator[Trial]:
+        for seed, minutes in ((0, 9.0), (1, 1.0)):
+            yield Trial("a", "numpy", seed, partial(break_off, seed), minutes)
+
+    with pytest.raises(ArithmeticError, match="cannot be run"):
+        run_experiment(replace(TOY, make_trials=make), tmp_path, jobs=2, progress=False)
+    assert not (tmp_path / "toy.json").exists()
+    with pytest.raises(ValueError, match="jobs"):
+        run_experiment(TOY, tmp_path, jobs=0, progress=False)
 
 
 def test_one_seed_has_no_spread(tmp_path: Path) -> None:

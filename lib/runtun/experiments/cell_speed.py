@@ -106,4 +106,5 @@ CELL_SPEED = Experiment(
     smoke=SMOKE,
     metrics=(STEP, RATIO, PARAMETERS),
     make_trials=make_trials,
+    timed=True,
 )

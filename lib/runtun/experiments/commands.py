@@ -5,7 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runtun.experiments.runner import Experiment
 
 _EXAMPLES = """\
 examples:
@@ -37,6 +42,13 @@ def add_commands(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--into", type=Path, default=Path("results"), metavar="FOLDER", help="default: results"
     )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="trials at once, each on one core (default: one for each core)",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(run=_run)
 
@@ -53,7 +65,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.list:
         width = max(map(len, EXPERIMENTS))
         for experiment in EXPERIMENTS.values():
-            minutes = sum(trial.minutes for trial in experiment.make_trials(experiment.config))
+            minutes = _minutes(experiment, experiment.config, arguments.jobs)
             print(f"{experiment.name:<{width}}  at most {minutes:4.0f} min  {experiment.title}")
         return 0
     if (arguments.name is None) != arguments.all:
@@ -76,10 +88,23 @@ def _run(arguments: argparse.Namespace) -> int:
             why = f"its data are not here; see `runtun data fetch {experiment.data}`"
             print(f"{experiment.name}: left out, {why}", file=sys.stderr)
             continue
-        minutes = sum(trial.minutes for trial in experiment.make_trials(config))
+        minutes = _minutes(experiment, config, arguments.jobs)
         print(
-            f"{experiment.name}: {experiment.title}; at most {minutes:.0f} min on two quiet cores",
+            f"{experiment.name}: {experiment.title}; at most {minutes:.0f} min on quiet cores",
             file=sys.stderr,
         )
-        print(run_experiment(experiment, arguments.into, config, progress=not arguments.quiet))
+        quiet = arguments.quiet
+        print(
+            run_experiment(
+                experiment, arguments.into, config, jobs=arguments.jobs, progress=not quiet
+            )
+        )
     return 0
+
+
+def _minutes(experiment: Experiment, config: Mapping[str, Any], jobs: int) -> float:
+    """Return how long an experiment takes, at most."""
+    trials = [trial.minutes for trial in experiment.make_trials(config)]
+    if experiment.timed or jobs < 2:
+        return sum(trials)
+    return max(sum(trials) / jobs, *trials)

@@ -23,8 +23,10 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ import numpy as np
 from tqdm import tqdm
 
 import runtun
+from runtun.checks import positive_int
 from runtun.data.catalogue import find_file, get_data_set
 
 PACKAGES = ("numpy", "pandas", "torch", "keras", "tensorflow", "jax", "flax")
@@ -60,7 +63,7 @@ class Trial:
         framework: "numpy", "scratch", "keras", "torch" or "nnx".
         seed: seed of everything random in it.
         run: does the work and returns metric name -> value.
-        minutes: how long it takes on two quiet cores, roughly.
+        minutes: how long it takes on one quiet core, roughly.
     """
 
     model: str
@@ -88,6 +91,7 @@ class Experiment:
         make_trials: from a config to the trials.
         published: (model, metric) -> (figure, source).
         data: name of a data set that is not shipped and must be on this machine, if any.
+        timed: whether it measures time, so that no trial may run beside another.
     """
 
     name: str
@@ -98,6 +102,7 @@ class Experiment:
     make_trials: Callable[[Mapping[str, Any]], Iterable[Trial]]
     published: Mapping[tuple[str, str], tuple[float, str]] = dataclasses.field(default_factory=dict)
     data: str | None = None
+    timed: bool = False
 
     @property
     def can_run(self) -> bool:
@@ -144,6 +149,7 @@ def run_experiment(
     folder: Path,
     config: Mapping[str, Any] | None = None,
     *,
+    jobs: int = 1,
     progress: bool = True,
 ) -> Path:
     """Run what is left of an experiment and write its result.
@@ -152,6 +158,7 @@ def run_experiment(
         experiment: what to run.
         folder: where results lie; made if needed.
         config: of `experiment.configure`; None for the full config.
+        jobs: how many trials run at once, each in a process of its own if more than one.
         progress: whether to draw a progress bar with the time left.
 
     Returns:
@@ -161,8 +168,10 @@ def run_experiment(
         seeds, measured with the same versions on the same processor, hands its trials over.
 
     Raises:
-        ValueError: if a trial measures something that the experiment does not name, or no number.
+        ValueError: if a trial measures something that the experiment does not name, or no number,
+            or if `jobs` is not positive.
     """
+    jobs = positive_int(jobs, "jobs")
     config = dict(experiment.config if config is None else config)
     trials = list(experiment.make_trials(config))
     keys = [trial.key for trial in trials]
@@ -174,32 +183,26 @@ def run_experiment(
     path = folder / f"{experiment.name}.json"
     done = _take_over(path, config, trials) | _read_journal(journal, digest)
     names = {metric.name for metric in experiment.metrics}
-    with tqdm(total=len(trials), disable=not progress, unit="trial") as bar:
-        for trial in trials:
+    left = [trial for trial in trials if trial.key not in done]
+    loaded = set(sys.modules)
+    with tqdm(total=len(trials), initial=len(trials) - len(left), disable=not progress,
+              unit="trial") as bar:  # fmt: skip
+        for trial, record, packages in _run_trials(left, 1 if experiment.timed else jobs):
+            if not set(record["values"]) <= names or not record["values"]:
+                raise ValueError(
+                    f"{trial.key} measured {sorted(record['values'])}; the experiment "
+                    f"{experiment.name!r} names {sorted(names)}."
+                )
+            done[trial.key] = {"digest": digest, "key": trial.key} | record
+            _append(journal, done[trial.key])
+            loaded |= packages
             bar.set_description(trial.key)
-            if trial.key not in done:
-                start = time.process_time()
-                values = {name: float(value) for name, value in trial.run().items()}
-                if not set(values) <= names or not values:
-                    raise ValueError(
-                        f"{trial.key} measured {sorted(values)}; the experiment "
-                        f"{experiment.name!r} names {sorted(names)}."
-                    )
-                record = {
-                    "digest": digest,
-                    "key": trial.key,
-                    "values": values,
-                    "seconds": round(time.process_time() - start, 2),
-                    "memory": _peak_memory(),
-                }
-                _append(journal, record)
-                done[trial.key] = record
             bar.update()
     result = {
         "experiment": experiment.name,
         "title": experiment.title,
         "config": config,
-        "environment": describe_environment(),
+        "environment": describe_environment(loaded),
         "rows": summarise(experiment, trials, done),
     }
     part = path.with_suffix(".json.part")
@@ -207,6 +210,34 @@ def run_experiment(
     os.replace(part, path)
     journal.unlink(missing_ok=True)
     return path
+
+
+def _run_trial(trial: Trial) -> tuple[dict[str, Any], set[str]]:
+    """Run a trial; return what the journal keeps of it, and the packages that it loaded."""
+    start = time.process_time()
+    values = {name: float(value) for name, value in trial.run().items()}
+    seconds = round(time.process_time() - start, 2)
+    record = {"values": values, "seconds": seconds, "memory": _peak_memory()}
+    return record, {package for package in PACKAGES if package in sys.modules}
+
+
+def _run_trials(
+    trials: Sequence[Trial], jobs: int
+) -> Iterator[tuple[Trial, dict[str, Any], set[str]]]:
+    """Run trials, the longest first if several run at once; yield each when it is done."""
+    if jobs == 1 or len(trials) < 2:
+        for trial in trials:
+            yield trial, *_run_trial(trial)
+        return
+    # Frameworks that have threads do not survive a fork.
+    pool = ProcessPoolExecutor(min(jobs, len(trials)), mp_context=get_context("spawn"))
+    try:
+        longest_first = sorted(trials, key=lambda trial: -trial.minutes)
+        running = {pool.submit(_run_trial, trial): trial for trial in longest_first}
+        for future in as_completed(running):
+            yield running[future], *future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def summarise(
