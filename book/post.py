@@ -1,9 +1,9 @@
 """From Sphinx's output to the finished site of one language.
 
 Sphinx writes into a working folder; `finish` copies it into the site and mends on the way what no
-setting can: scripts and links of other hosts, dead weight, and faults of the theme that would stop
-people who use a screen reader or a keyboard. The working folder stays untouched, so the step can be
-repeated at any time.
+setting can: scripts and links of other hosts, dead weight, stylesheets by the dozen, and faults of
+the theme that would stop people who use a screen reader or a keyboard. The working folder stays
+untouched, so the step can be repeated at any time.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from lxml import etree, html
 
 from book._ext.words import spell_number, word
+from book.styles import bundle_styles
 
 FOREIGN = re.compile(
     r"mathjax|require(\.min)?\.js|thebe|html-manager|mermaid|vega|unpkg|jsdelivr|cdnjs", re.I
@@ -59,6 +60,7 @@ def finish(raw: Path, site: Path, language: str) -> int:
             target.write_text(text, encoding="utf-8")
         else:
             shutil.copyfile(source, target)
+    bundle_styles(site, raw.parent / "styles")
     return pages
 
 
@@ -83,7 +85,8 @@ def mend(text: str, language: str, folder: Path = Path()) -> str:
     """
     page = html.document_fromstring(text)
     strip_foreign(page)
-    show_before_scripts(page)
+    settle_theme(page)
+    show_before_scripts(page, folder)
     put_words(page, language)
     write_numbers(page, language)
     hold_formulas(page)
@@ -119,18 +122,35 @@ def strip_foreign(page: html.HtmlElement) -> None:
         remove(meta)
 
 
-def show_before_scripts(page: html.HtmlElement) -> None:
+THEME = """
+    if (document.documentElement.dataset.theme === "auto")
+      document.documentElement.dataset.theme =
+        matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  """
+"""What the theme's script finds out when the page has long been shown in other colours."""
+
+
+def settle_theme(page: html.HtmlElement) -> None:
+    """Let a page know before it is shown whether it is light or dark."""
+    for script in page.xpath("//head/script[contains(., 'dataset.theme')]"):
+        script.text = f"{script.text.rstrip()}{THEME}"
+
+
+def show_before_scripts(page: html.HtmlElement, folder: Path) -> None:
     """Let a page show itself before its scripts are there; leave the search to the page of search.
 
-    What the theme writes into the page itself needs the options at once; all others may wait until
-    the page is read, in the order in which they stand.
+    What the theme writes into the page itself needs the options at once, so these few lines move
+    into the page; all others may wait until the page is read, in the order in which they stand.
     """
     searching = bool(page.xpath("//*[@id='search-results']"))
     for script in page.xpath("//head/script[@src]"):
         name = script.get("src").partition("?")[0].rpartition("/")[2]
         if name in SEARCH and not searching:
             remove(script)
-        elif name != "documentation_options.js":
+        elif name == "documentation_options.js":
+            path = folder / script.attrib.pop("src").partition("?")[0]
+            script.text = path.read_text(encoding="utf-8")
+        else:
             script.set("defer")
 
 

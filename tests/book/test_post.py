@@ -30,16 +30,31 @@ def test_nothing_of_other_hosts_is_left():
     assert page.xpath("//p/text()") == ["kept"]
 
 
-def test_scripts_wait_and_the_search_stays_on_its_page():
+def test_scripts_wait_and_the_search_stays_on_its_page(tmp_path: Path):
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static/documentation_options.js").write_text("const OPTIONS = {};")
     head = "".join(
         f'<script src="{name}"></script>'
         for name in ("_static/documentation_options.js?v=1", "_static/a.js", "searchindex.js")
     )
-    page = mended("", head)
-    assert page.xpath("//script[not(@defer)]/@src") == ["_static/documentation_options.js?v=1"]
-    assert page.xpath("//script[@defer]/@src") == ["_static/a.js"]
-    searching = mended('<div id="search-results"></div>', head)
-    assert searching.xpath("//script[@defer]/@src") == ["_static/a.js", "searchindex.js"]
+
+    def scripts(body: str) -> tuple[list[str], list[str]]:
+        page = html.document_fromstring(mend(PAGE.format(head=head, body=body), "id", tmp_path))
+        assert page.xpath("//script[not(@src)]/text()") == ["const OPTIONS = {};"]
+        return page.xpath("//script[not(@defer)]/@src"), page.xpath("//script[@defer]/@src")
+
+    assert scripts("") == ([], ["_static/a.js"])
+    searching = scripts('<div id="search-results"></div>')
+    assert searching == ([], ["_static/a.js", "searchindex.js"])
+
+
+def test_a_page_knows_at_once_whether_it_is_light_or_dark():
+    set_theme = 'document.documentElement.dataset.theme = localStorage.getItem("theme") || "auto";'
+    page = mended("", f"<script>\n{set_theme}\n</script><script>other()</script>")
+    first, second = page.xpath("//script/text()")
+    assert set_theme in first
+    assert first.index("matchMedia") > first.index(set_theme)
+    assert second == "other()"
 
 
 def test_folded_cells_speak_the_language():
