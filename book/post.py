@@ -94,6 +94,7 @@ def mend(text: str, language: str, folder: Path = Path()) -> str:
     mend_figures(page, folder)
     make_boxes_scroll(page)
     name_no_empty_headers(page)
+    spare_folded_code(page)
     return "<!DOCTYPE html>\n" + html.tostring(page, encoding="unicode", method="html") + "\n"
 
 
@@ -285,6 +286,17 @@ def mend_figures(page: html.HtmlElement, folder: Path) -> None:
         if number > 0:
             image.set("loading", "lazy")
         image.set("decoding", "async")
+
+
+def spare_folded_code(page: html.HtmlElement) -> None:
+    """Make plain boxes of the docstrings that lie folded in the page of the library.
+
+    The theme's script measures every <pre> of a page while it loads, folded or not, and others put
+    a button on each; here they are hundreds, whose lines break and never scroll.
+    """
+    for text in page.xpath("//details[contains(@class, 'api-entry')]//pre"):
+        text.tag = "div"
+        text.set("class", "api-pre")
 
 
 def name_no_empty_headers(page: html.HtmlElement) -> None:

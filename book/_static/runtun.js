@@ -82,13 +82,18 @@ function watchScrolling() {
     "article .highlight pre, article .table-scroll, article .katex-display, article .output pre",
   );
   const update = () => {
-    for (const box of boxes) {
-      if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+    // What is folded away has no width yet, and asking for it would lay it out.
+    const shown = [...boxes].filter((box) => !box.closest("details:not([open])"));
+    // All are measured before the first is changed: else each would be laid out anew.
+    const wide = shown.map((box) => box.scrollWidth > box.clientWidth + 1);
+    shown.forEach((box, i) => {
+      if (wide[i]) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
-    }
+    });
   };
   update();
   addEventListener("resize", update);
+  document.addEventListener("toggle", update, true); // the event does not bubble
   // Formulas and code grow when their fonts arrive.
   document.fonts.ready.then(update);
   document.fonts.addEventListener("loadingdone", update);

@@ -86,6 +86,12 @@ def test_an_empty_header_cell_heads_nothing():
     assert [cell.tag for cell in page.xpath("//tr/*")] == ["td", "th"]
 
 
+def test_a_folded_docstring_is_no_code_to_measure_or_to_copy():
+    page = mended('<details class="api-entry"><pre>a\n b</pre></details><pre>c</pre>')
+    assert page.xpath("string(//details/div[@class='api-pre'])") == "a\n b"
+    assert page.xpath("//pre/text()") == ["c"]
+
+
 def test_formulas_and_svg_survive():
     body = '<svg viewBox="0 0 1 1"><path d="M0 0h1"/></svg><math><mi>x</mi></math>'
     page = mended(body)
