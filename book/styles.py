@@ -23,8 +23,9 @@ from pathlib import Path
 import tinycss2
 from lxml import html
 
-KEPT = ("bs-", "kind-")
-"""How the names begin that a script puts together from pieces: Bootstrap's, and the search's."""
+KEPT = ("bs-", "kind-", "cover", "onlyprint")
+"""How names begin that no page and no script spells out: those that Bootstrap and the search put
+together from pieces, and those of the PDF's cover, which is put on later."""
 
 GROUPS = ("media", "supports", "layer", "container")
 """At-rules with rules inside."""

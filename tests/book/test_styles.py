@@ -49,6 +49,7 @@ def build(
         ("[data-mode=dark] .used{a:b}", True),
         (".by-script{a:b}", True),
         (".bs-tooltip-auto{a:b}", True),
+        (".cover-title{a:b}", True),
         (".half\\/gone{a:b}", False),
     ],
 )
