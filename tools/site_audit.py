@@ -1,7 +1,7 @@
 """Measure every page of the built site with Lighthouse, as on a phone, into results/site.json.
 
     python -m tools.site_audit                     every page of _build/html (`make site`)
-    python -m tools.site_audit --only 'en/0*'      some pages, shown and not recorded
+    python -m tools.site_audit --only 'en/0*' --runs 3     some of them again: only their rows change
 
 Lighthouse comes from npm in the version below and runs on the `node` that comes from PyPI; the
 browser is the system's Chromium. Its throttling is simulated: it loads the page at full speed and
@@ -161,11 +161,26 @@ def misses(pages: dict[str, dict[str, Any]]) -> list[str]:
     ]
 
 
+def replace_rows(record: Path, pages: dict[str, dict[str, Any]], versions: dict[str, str]) -> None:
+    """Put the rows of some pages in the place of those that another run recorded.
+
+    They belong together only if the same programs measured them; else the record stays as it is.
+    """
+    if not record.is_file():
+        return
+    result = json.loads(record.read_text(encoding="utf-8"))
+    if result["environment"]["versions"] != versions or not set(pages) <= set(result["pages"]):
+        print(f"[audit] {record} was measured by other programs or on another site: left as it is")
+        return
+    result["pages"].update(pages)
+    record.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description="Measure the built site with Lighthouse.")
     parser.add_argument("--site", type=Path, default=ROOT / "_build" / "html")
-    parser.add_argument("--only", default="*", help="pages that match, shown and not recorded")
+    parser.add_argument("--only", default="*", help="pages that match; their rows alone change")
     parser.add_argument("--runs", type=int, default=1, help="runs a page; the middle one counts")
     parser.add_argument("--record", type=Path, default=ROOT / "results" / "site.json")
     options = parser.parse_args(arguments)
@@ -191,22 +206,25 @@ def main(arguments: list[str] | None = None) -> int:
             runs = [
                 audit(command, f"{address}{name}{query}", chromium) for _ in range(options.runs)
             ]
-            pages[name] = summarise(runs)
+            pages[name] = {**summarise(runs), "runs": options.runs}
     for name, row in pages.items() if options.only != "*" else ():
         print(name, json.dumps(row))
-    if options.only == "*":
+    versions = {
+        "lighthouse": LIGHTHOUSE,
+        "chromium": version_of(chromium),
+        "python": platform.python_version(),
+    }
+    if options.only != "*":
+        replace_rows(options.record, pages, versions)
+    else:
         from runtun.experiments.runner import describe_environment
 
         environment = describe_environment()
-        environment["versions"] = {
-            "lighthouse": LIGHTHOUSE,
-            "chromium": version_of(chromium),
-            "python": platform.python_version(),
-        }
+        environment["versions"] = versions
         record = {
             "title": "The site measured with Lighthouse",
             "method": {
-                "form_factor": "mobile", "throttling": "simulated", "runs": options.runs,
+                "form_factor": "mobile", "throttling": "simulated",
                 "compression": "gzip", "load_at_start": load,
             },
             "targets": TARGETS,

@@ -90,8 +90,21 @@ def test_every_page_is_recorded_and_a_miss_is_an_error(
     written = json.loads(record.read_text())
     assert set(written["pages"]) == {"index.html", "en/a.html"}
     assert written["environment"]["versions"]["chromium"] == "1.2.3"
-    assert written["method"]["runs"] == 2
+    assert {row["runs"] for row in written["pages"].values()} == {2}
     assert ("performance 0.50" in capsys.readouterr().out) is (status == 1)
+
+    main([*options, "--only", "en/*", "--runs", "3"])
+    again = json.loads(record.read_text())
+    assert {name: row["runs"] for name, row in again["pages"].items()} == {
+        "index.html": 2, "en/a.html": 3,
+    }  # fmt: skip
+    assert again["environment"] == written["environment"]
+
+    monkeypatch.setattr(site_audit, "version_of", lambda chromium: "1.2.4")
+    capsys.readouterr()
+    main([*options, "--only", "index.html"])
+    assert json.loads(record.read_text()) == again
+    assert "left as it is" in capsys.readouterr().out
 
     record.unlink()
     main([*options, "--only", "en/*"])
