@@ -1,7 +1,7 @@
 """Measure every page of the built site with Lighthouse, as on a phone, into results/site.json.
 
     python -m tools.site_audit                             every page of _build/html (`make site`)
-    python -m tools.site_audit --only 'en/0*' --runs 3    some again: only their rows change
+    python -m tools.site_audit --only 'en/0*' --runs 3     some again: only their rows change
 
 Lighthouse comes from npm in the version below and runs on the `node` that comes from PyPI; the
 browser is the system's Chromium. Its throttling is simulated: it loads the page at full speed and
