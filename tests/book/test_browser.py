@@ -163,8 +163,11 @@ def test_a_term_shows_its_gloss_to_mouse_and_keyboard(page, address):
 )
 def test_search_finds_indonesian_words(page, address, word, found):
     page.goto(f"{address}id/search.html?q={word}")
+    # By the clock: a busy machine may draw no frame for long.
     page.wait_for_function(
-        "/selesai|Tidak ada/.test(document.querySelector('#search-results').innerText)"
+        "/selesai|Tidak ada/.test(document.querySelector('#search-results').innerText)",
+        polling=200,
+        timeout=60_000,
     )
     results = page.locator("#search-results li a")
     if found:

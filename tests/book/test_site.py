@@ -113,7 +113,9 @@ def test_search_finds_every_chapter_where_the_words_stand(browser, serve, langua
     tab.goto(f"{serve(built_site())}{language}/search.html?q={words.replace(' ', '+')}")
     tab.wait_for_selector("#search-results li a")
     tab.wait_for_function(
-        "/selesai|finished/i.test(document.querySelector('.search-summary').innerText)"
+        "/selesai|finished/i.test(document.querySelector('.search-summary').innerText)",
+        polling=200,
+        timeout=60_000,
     )
     addresses = tab.eval_on_selector_all("#search-results li a", "all => all.map(a => a.pathname)")
     context.close()
