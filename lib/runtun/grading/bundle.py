@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from runtun.grading.errors import CourseError
+from runtun.grading.syntax import parse
 
 LANGUAGES = ("id", "en")
 SCHEMA = 1
@@ -348,7 +349,7 @@ def without_magics(source: str) -> str:
 
 def _tree(source: str) -> ast.AST | None:
     try:
-        return ast.parse(without_magics(source))
+        return parse(without_magics(source))
     except (SyntaxError, ValueError):
         return None
 

@@ -30,6 +30,7 @@ from runtun.grading.codec import Channel, CodecError
 from runtun.grading.judge import plain_python
 from runtun.grading.runner import DEFAULT_LIMITS
 from runtun.grading.sandbox import Limits, SandboxError, filter_program, find_bubblewrap
+from runtun.grading.syntax import parse
 from runtun.grading.warm import ALWAYS, DRAWING, Branch, Process, Source, WarmProcess
 
 RECYCLE_AFTER = 400  # copies, so that no layout of memory serves a whole class
@@ -681,7 +682,7 @@ def imported_modules(sources: Iterable[str]) -> set[str]:
     found: set[str] = set()
     for source in sources:
         try:
-            tree = ast.parse(plain_python(source))
+            tree = parse(plain_python(source))
         except (SyntaxError, ValueError, RecursionError):
             continue
         for node in ast.walk(tree):

@@ -21,6 +21,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from runtun.grading.bundle import without_magics
+from runtun.grading.syntax import parse
 
 RUN = 6  # nodes in one feature of structure
 MIN_CLASS = 5  # with fewer submissions nothing is rare
@@ -57,7 +58,7 @@ def structure(source: str) -> Bag:
     True
     """
     try:
-        nodes = list(_walk(ast.parse(without_magics(source))))
+        nodes = list(_walk(parse(without_magics(source))))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return frozenset()
     return frozenset(tuple(nodes[i : i + RUN]) for i in range(len(nodes) - RUN + 1))
