@@ -49,6 +49,7 @@ from runtun.grading.student import (
     seed_everything,
     write_files,
 )
+from runtun.grading.syntax import parse
 
 MAX_ITEMS = 1_000_000  # of one iteration over a student's object
 MAX_RECEIVED = 1 << 30  # bytes from the student's process during one cell
@@ -608,7 +609,7 @@ def defined_names(source: str) -> tuple[set[str], list[ast.stmt]]:
     """
     try:
         text = plain_python(source)
-        tree = ast.parse(text)
+        tree = parse(text)
         table = symtable.symtable(text, "cell", "exec")
     except SyntaxError:
         return set(), []
@@ -620,7 +621,7 @@ def defined_names(source: str) -> tuple[set[str], list[ast.stmt]]:
 def method_names(source: str) -> set[str]:
     """Return the names of all functions that a cell defines, also inside classes."""
     try:
-        tree = ast.parse(plain_python(source))
+        tree = parse(plain_python(source))
     except SyntaxError:
         return set()
     return {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
@@ -629,7 +630,7 @@ def method_names(source: str) -> set[str]:
 def plain_python(source: str) -> str:
     """Return a cell's text with IPython's magics turned into calls."""
     try:
-        ast.parse(source)
+        parse(source)
         return source
     except SyntaxError:
         from IPython.core.inputtransformer2 import TransformerManager
